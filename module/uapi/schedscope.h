@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * schedscope: the record schema and the ABI of /dev/schedscope.
+ *
+ * Included by the kernel module, the BPF programs and the C++ program, so it
+ * knows nothing but <linux/types.h>. Rules: fixed sizes, 8-byte aligned, no
+ * packed, no bitfields, no enums in structs; kinds and causes are append-only
+ * and are never given a new meaning. Time is CLOCK_MONOTONIC in ns.
+ */
+#ifndef _UAPI_SCHEDSCOPE_H
+#define _UAPI_SCHEDSCOPE_H
+
+#include <linux/types.h>
+
+/* Raised when a record changes its meaning; a new kind alone does not. */
+#define SCHEDSCOPE_SCHEMA_VERSION	1
+
+#define SCHEDSCOPE_COMM_LEN		16
+#define SCHEDSCOPE_CPU_NONE		0xffff
+
+/* Record kinds. */
+#define SCHEDSCOPE_REC_SWITCH		1
+#define SCHEDSCOPE_REC_WAKING		2
+#define SCHEDSCOPE_REC_WAKEUP_NEW	3
+#define SCHEDSCOPE_REC_FORK		4
+#define SCHEDSCOPE_REC_EXEC		5
+#define SCHEDSCOPE_REC_EXIT		6
+#define SCHEDSCOPE_REC_MIGRATE		7
+#define SCHEDSCOPE_REC_TASK		8
+#define SCHEDSCOPE_REC_LOST		9
+#define SCHEDSCOPE_REC_CPU_STATS	10
+#define SCHEDSCOPE_REC_ACCOUNT		11
+#define SCHEDSCOPE_REC_CLOCK		12
+#define SCHEDSCOPE_REC_USER_SWITCH	13
+#define SCHEDSCOPE_REC_USER_READY	14
+#define SCHEDSCOPE_REC_USER_PARK	15
+#define SCHEDSCOPE_REC_USER_END		16
+#define SCHEDSCOPE_REC_USER_NAME	17
+#define SCHEDSCOPE_REC_USER_CARRIER	18
+#define SCHEDSCOPE_REC_MAX		18
+
+/**
+ * struct schedscope_rec - what every record begins with
+ * @time_ns: CLOCK_MONOTONIC
+ * @kind: SCHEDSCOPE_REC_*
+ * @size: bytes of the whole record, a multiple of 8
+ * @cpu: CPU that produced it, SCHEDSCOPE_CPU_NONE when it has none
+ * @flags: meaning depends on @kind; unknown bits are ignored by readers
+ */
+struct schedscope_rec {
+	__u64 time_ns;
+	__u16 kind;
+	__u16 size;
+	__u16 cpu;
+	__u16 flags;
+};
+
+/* Flags of SCHEDSCOPE_REC_SWITCH: what is known of why prev left the CPU. */
+#define SCHEDSCOPE_SWITCH_PREEMPT	(1 << 0) /* kernel-mode preemption: prev stays runnable, whatever prev_state says */
+#define SCHEDSCOPE_SWITCH_YIELD		(1 << 1) /* prev is inside sched_yield(2) */
+#define SCHEDSCOPE_SWITCH_TICK		(1 << 2) /* the timer tick asked for it */
+#define SCHEDSCOPE_SWITCH_WAKEUP	(1 << 3) /* a wakeup asked for it: see resched_tid */
+
+/**
+ * struct schedscope_switch - one context switch, stamped where the kernel decides it
+ * @rec: header
+ * @prev_tid: thread that leaves the CPU; 0 is the CPU's idle task
+ * @next_tid: thread that takes it
+ * @prev_state: the kernel's task state bits of prev, as given to the tracepoint
+ * @prev_switches: low 32 bits of the kernel's own nvcsw + nivcsw of prev, this
+ *	switch included: consecutive for a thread unless a switch was missed
+ * @prev_slice_ns: nominal slice of prev, 0 when the kernel has none (CFS)
+ * @prev_prio: kernel priority of prev (-1 deadline, 0..99 real time, 100..139 fair)
+ * @next_prio: of next
+ * @prev_policy: SCHED_* of prev
+ * @next_policy: of next
+ * @reserved: 0
+ * @resched_tid: with SCHEDSCOPE_SWITCH_WAKEUP the woken thread that asked, else 0
+ */
+struct schedscope_switch {
+	struct schedscope_rec rec;
+	__u32 prev_tid;
+	__u32 next_tid;
+	__u32 prev_state;
+	__u32 prev_switches;
+	__u32 prev_slice_ns;
+	__s16 prev_prio;
+	__s16 next_prio;
+	__u8 prev_policy;
+	__u8 next_policy;
+	__u16 reserved;
+	__u32 resched_tid;
+};
+
+/* Flags of SCHEDSCOPE_REC_WAKING. */
+#define SCHEDSCOPE_WAKING_TIMER		(1 << 0) /* from inside the timer interrupt: waker_tid was only interrupted */
+
+/**
+ * struct schedscope_waking - a thread is about to be made runnable
+ * @rec: header; kind SCHEDSCOPE_REC_WAKING, or SCHEDSCOPE_REC_WAKEUP_NEW for a new thread's first
+ * @tid: thread that is woken
+ * @waker_tid: thread that was current; 0 for idle
+ * @target_cpu: CPU that it last ran on, or where it starts
+ * @reserved: 0
+ */
+struct schedscope_waking {
+	struct schedscope_rec rec;
+	__u32 tid;
+	__u32 waker_tid;
+	__u32 target_cpu;
+	__u32 reserved;
+};
+
+/**
+ * struct schedscope_fork - a thread was made; its first REC_WAKEUP_NEW follows
+ * @rec: header
+ * @parent_tid: thread that called clone
+ * @tid: the new thread
+ * @pid: its process; equal to @tid for a new process
+ * @reserved: 0
+ */
+struct schedscope_fork {
+	struct schedscope_rec rec;
+	__u32 parent_tid;
+	__u32 tid;
+	__u32 pid;
+	__u32 reserved;
+};
+
+/**
+ * struct schedscope_exec - a thread replaced its program; a REC_TASK follows
+ * @rec: header
+ * @tid: thread, after the call
+ * @old_tid: its tid before: differs when a non-leader called execve
+ */
+struct schedscope_exec {
+	struct schedscope_rec rec;
+	__u32 tid;
+	__u32 old_tid;
+};
+
+/**
+ * struct schedscope_exit - a thread began to exit; it still runs until its last switch
+ * @rec: header
+ * @tid: thread
+ * @pid: process
+ * @switches: the kernel's nvcsw + nivcsw so far: its last switch is not in it
+ * @run_ns: the kernel's sum_exec_runtime so far
+ */
+struct schedscope_exit {
+	struct schedscope_rec rec;
+	__u32 tid;
+	__u32 pid;
+	__u64 switches;
+	__u64 run_ns;
+};
+
+/**
+ * struct schedscope_migrate - the kernel moved a thread to another CPU's queue
+ * @rec: header
+ * @tid: thread
+ * @from_cpu: from
+ * @to_cpu: to
+ * @reserved: 0
+ */
+struct schedscope_migrate {
+	struct schedscope_rec rec;
+	__u32 tid;
+	__u32 from_cpu;
+	__u32 to_cpu;
+	__u32 reserved;
+};
+
+/* Flags of SCHEDSCOPE_REC_TASK. */
+#define SCHEDSCOPE_TASK_KTHREAD		(1 << 0)
+#define SCHEDSCOPE_TASK_BEGIN		(1 << 1) /* from the walk at the start of recording */
+#define SCHEDSCOPE_TASK_END		(1 << 2) /* from the walk at its end */
+#define SCHEDSCOPE_TASK_ON_CPU		(1 << 3) /* was on a CPU when it was read */
+#define SCHEDSCOPE_TASK_ON_RQ		(1 << 4) /* was in a run queue when it was read */
+
+/**
+ * struct schedscope_task - who a thread is; sent once, and again when it changes
+ * @rec: header
+ * @tid: thread
+ * @pid: process (tgid)
+ * @ppid: parent process
+ * @state: task state bits when it was read
+ * @start_ns: the kernel's start_time: with @tid the identity of a thread
+ * @cgroup_id: cgroup v2 id, 0 when unknown
+ * @switches: the kernel's nvcsw + nivcsw when it was read
+ * @run_ns: the kernel's sum_exec_runtime when it was read
+ * @slice_ns: nominal slice, 0 when the kernel has none
+ * @prio: kernel priority, see struct schedscope_switch
+ * @nice: -20..19
+ * @policy: SCHED_*
+ * @task_cpu: CPU it was on or last ran on
+ * @comm: name, bytes, NUL-padded, not trusted
+ */
+struct schedscope_task {
+	struct schedscope_rec rec;
+	__u32 tid;
+	__u32 pid;
+	__u32 ppid;
+	__u32 state;
+	__u64 start_ns;
+	__u64 cgroup_id;
+	__u64 switches;
+	__u64 run_ns;
+	__u32 slice_ns;
+	__s16 prio;
+	__s16 nice;
+	__u32 policy;
+	__u32 task_cpu;
+	__u8 comm[SCHEDSCOPE_COMM_LEN];
+};
+
+/* Why records were lost: append-only. */
+#define SCHEDSCOPE_LOST_RING_FULL	0 /* no room in the CPU's ring */
+#define SCHEDSCOPE_LOST_RECURSION	1 /* the probe was already active on that CPU */
+#define SCHEDSCOPE_LOST_OVERRUN		2 /* a user-thread ring was overwritten before it was read */
+#define SCHEDSCOPE_LOST_WRITE		3 /* the capture file could not be written */
+#define SCHEDSCOPE_LOST_INVALID		4 /* a user-thread record that made no sense */
+#define SCHEDSCOPE_LOST_CAUSES		5
+
+/**
+ * struct schedscope_lost - a gap: records of one source that could not be kept
+ * @rec: header; @rec.time_ns is @end_ns, @rec.cpu the CPU or SCHEDSCOPE_CPU_NONE
+ * @count: how many records; 0 when only the fact is known
+ * @begin_ns: when the first was lost
+ * @end_ns: when the last was lost
+ * @cause: SCHEDSCOPE_LOST_*
+ * @tid: carrier whose user-thread ring it was, 0 for a CPU's ring
+ */
+struct schedscope_lost {
+	struct schedscope_rec rec;
+	__u64 count;
+	__u64 begin_ns;
+	__u64 end_ns;
+	__u32 cause;
+	__u32 tid;
+};
+
+/**
+ * struct schedscope_cpu_stats - the totals of one source, at the end of recording
+ * @rec: header; @rec.cpu is the CPU, SCHEDSCOPE_CPU_NONE for what has no CPU
+ * @produced: records that the probes wanted to keep
+ * @lost: of those, lost, by SCHEDSCOPE_LOST_*
+ * @switches: of those produced, switches
+ * @run_ns: CPU time the probes themselves used, 0 when not measured
+ * @runs: how often the probes ran, 0 when not measured
+ */
+struct schedscope_cpu_stats {
+	struct schedscope_rec rec;
+	__u64 produced;
+	__u64 lost[8];
+	__u64 switches;
+	__u64 run_ns;
+	__u64 runs;
+};
+
+/**
+ * struct schedscope_clock - the clocks, read together
+ * @rec: header; @rec.time_ns is CLOCK_MONOTONIC
+ * @boot_ns: CLOCK_BOOTTIME
+ * @real_ns: CLOCK_REALTIME
+ * @tsc: time stamp counter, 0 when there is none
+ * @error_ns: the readings lie within this span
+ */
+struct schedscope_clock {
+	struct schedscope_rec rec;
+	__u64 boot_ns;
+	__u64 real_ns;
+	__u64 tsc;
+	__u64 error_ns;
+};
+
+/**
+ * struct schedscope_user - what a runtime told of a user thread
+ * @rec: header; kinds SCHEDSCOPE_REC_USER_SWITCH (the carrier now runs @id; 0 is
+ *	the runtime itself), _READY (@id can run), _PARK (@id waits inside the
+ *	runtime) and _END (@id is over)
+ * @tid: carrier that told it
+ * @pid: its process: ids are unique within a process
+ * @id: user thread
+ */
+struct schedscope_user {
+	struct schedscope_rec rec;
+	__u32 tid;
+	__u32 pid;
+	__u64 id;
+};
+
+#define SCHEDSCOPE_USER_NAME_LEN	32
+
+/**
+ * struct schedscope_user_name - the name of a user thread, or of a runtime
+ * @rec: header; SCHEDSCOPE_REC_USER_NAME names user thread @id,
+ *	SCHEDSCOPE_REC_USER_CARRIER says that @tid is a carrier of run queue @id
+ *	of the runtime @name
+ * @tid: carrier
+ * @pid: process
+ * @id: user thread, or run queue shared by carriers (equal to @tid when not shared)
+ * @name: bytes, NUL-padded, not trusted
+ */
+struct schedscope_user_name {
+	struct schedscope_rec rec;
+	__u32 tid;
+	__u32 pid;
+	__u64 id;
+	__u8 name[SCHEDSCOPE_USER_NAME_LEN];
+};
+
+/* ---- /dev/schedscope ---- */
+
+#define SCHEDSCOPE_ABI_MAJOR		1 /* raised when an old reader would misread */
+#define SCHEDSCOPE_ABI_MINOR		0 /* raised by a compatible addition */
+#define SCHEDSCOPE_HIST_BUCKETS		40
+
+/**
+ * struct schedscope_info - what the loaded module is and does
+ * @abi_major: refuse to go on when it differs
+ * @abi_minor: at least this for a feature of that version
+ * @info_bytes: size of this struct as the module knows it
+ * @account_bytes: size of struct schedscope_account as the module knows it
+ * @loaded_ns: when the ledger began
+ * @accounts: threads with an account, alive
+ * @exited: accounts of exited threads that are kept
+ * @exited_dropped: accounts of exited threads that had no room, since load
+ * @threads_missed: threads that got no account for want of memory, since load
+ * @exited_max: bound of @exited
+ * @switches: switches seen since load, all CPUs
+ * @reserved: 0
+ */
+struct schedscope_info {
+	__u32 abi_major;
+	__u32 abi_minor;
+	__u32 info_bytes;
+	__u32 account_bytes;
+	__u64 loaded_ns;
+	__u64 accounts;
+	__u64 exited;
+	__u64 exited_dropped;
+	__u64 threads_missed;
+	__u64 exited_max;
+	__u64 switches;
+	__u64 reserved[4];
+};
+
+/* States of struct schedscope_account. */
+#define SCHEDSCOPE_STATE_RUN		0
+#define SCHEDSCOPE_STATE_WAIT		1
+#define SCHEDSCOPE_STATE_SLEEP		2
+#define SCHEDSCOPE_STATE_BLOCK		3
+#define SCHEDSCOPE_STATE_UNKNOWN	4
+#define SCHEDSCOPE_STATE_EXITED		5
+
+/* Flags of struct schedscope_account (in rec.flags when it is a record). */
+#define SCHEDSCOPE_ACCOUNT_BEGIN	(1 << 0) /* read at the start of recording */
+#define SCHEDSCOPE_ACCOUNT_END		(1 << 1) /* read at its end */
+
+/**
+ * struct schedscope_account - all that the ledger knows of one thread
+ * @rec: header, so that it goes into a capture as it is; @rec.time_ns is when it
+ *	was read: run + wait + sleep + block + unknown = @rec.time_ns - @since_ns
+ *	exactly (for an exited thread @rec.time_ns is its end)
+ * @tid: thread
+ * @pid: process
+ * @start_ns: the kernel's start_time: with @tid the identity
+ * @since_ns: when this account began
+ * @run_ns: time on a CPU
+ * @wait_ns: runnable, in a run queue
+ * @sleep_ns: interruptible sleep
+ * @block_ns: uninterruptible sleep
+ * @unknown_ns: before its state was first seen
+ * @slices: stays on a CPU that have ended
+ * @voluntary: of those, ended by the thread (it was no longer runnable)
+ * @involuntary: of those, ended while it was runnable
+ * @migrations: slices that began on another CPU than the one before
+ * @wakeups: times it was woken
+ * @switches: the kernel's nvcsw + nivcsw at the last switch that was counted
+ * @state: SCHEDSCOPE_STATE_*
+ * @cpu: CPU it is on or was on last
+ * @comm: name at the last switch, bytes, NUL-padded
+ * @slice_hist: ended slices by length: bucket b counts 2^b <= ns < 2^(b+1),
+ *	bucket 0 also 0, the last one also everything longer
+ * @wait_hist: waits likewise
+ */
+struct schedscope_account {
+	struct schedscope_rec rec;
+	__u32 tid;
+	__u32 pid;
+	__u64 start_ns;
+	__u64 since_ns;
+	__u64 run_ns;
+	__u64 wait_ns;
+	__u64 sleep_ns;
+	__u64 block_ns;
+	__u64 unknown_ns;
+	__u64 slices;
+	__u64 voluntary;
+	__u64 involuntary;
+	__u64 migrations;
+	__u64 wakeups;
+	__u64 switches;
+	__u32 state;
+	__u32 cpu;
+	__u8 comm[SCHEDSCOPE_COMM_LEN];
+	__u32 slice_hist[SCHEDSCOPE_HIST_BUCKETS];
+	__u32 wait_hist[SCHEDSCOPE_HIST_BUCKETS];
+};
+
+/*
+ * Fills as much of struct schedscope_info as the caller's @info_bytes says it
+ * has room for; the caller sets @info_bytes and zeroes the rest.
+ * EINVAL: info_bytes smaller than version 1.0's struct, or the rest not zero.
+ */
+#define SCHEDSCOPE_IOC_INFO		_IOWR('#', 0x60, struct schedscope_info)
+
+/*
+ * read(2) returns whole struct schedscope_account records, of live threads and
+ * then of kept exited ones, 0 at the end; lseek(2) to 0 starts again. Each open
+ * file has a position of its own. EINVAL: the buffer holds less than one.
+ */
+
+#endif /* _UAPI_SCHEDSCOPE_H */

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "capture/machine.h"
+#include "timeline/types.h"
+
+namespace schedscope::analysis {
+
+// Log2 buckets of ns, as in the module's ledger: bucket b counts 2^b <= ns < 2^(b+1).
+using Histogram = std::vector<std::uint64_t>;
+
+// A peer that took something from a thread, or gave it.
+struct Peer {
+  timeline::ThreadIndex thread = timeline::no_index;
+  std::uint32_t tid = 0;
+  std::string comm;
+  std::uint64_t count = 0;
+  std::uint64_t ns = 0;
+};
+
+struct ThreadReport {
+  timeline::Thread who;
+  std::uint64_t run_ns = 0, wait_ns = 0, sleep_ns = 0, block_ns = 0, unknown_ns = 0, wall_ns = 0;
+  std::uint64_t slices = 0;
+  std::vector<std::uint64_t> ends;  // by SliceEnd
+  std::uint64_t wait_p50_ns = 0, wait_p99_ns = 0, wait_max_ns = 0;  // p50, p99: upper bounds, see metrics
+  std::uint64_t slice_max_ns = 0, slice_max_at_ns = 0, wait_max_at_ns = 0;
+  std::uint64_t migrations = 0;
+  std::uint64_t wakeups = 0;
+  std::vector<Peer> preempted_by;  // most time first; ns: this thread's wait that followed
+  std::vector<Peer> woken_by;      // most often first; ns: sleep and block that it ended
+  Histogram slice_hist, wait_hist;
+  // The kernel's own counters between two readings, and what was recorded between the same
+  // two. Absent when the capture has no two readings.
+  struct Judge {
+    std::uint64_t kernel_switches, recorded_switches;
+    std::uint64_t kernel_run_ns, recorded_run_ns;
+  };
+  std::optional<Judge> judge;
+  // The module's count of ended slices between two readings of the ledger, and the switches
+  // recorded by BPF between the same two (matched by the kernel's switch number).
+  struct Module {
+    std::uint64_t module_slices, recorded_slices;
+  };
+  std::optional<Module> module;
+};
+
+struct CpuReport {
+  std::uint16_t cpu = 0;
+  std::uint64_t run_ns = 0, idle_ns = 0, unknown_ns = 0, switches = 0;
+};
+
+struct UserReport {
+  timeline::UserThread who;
+  std::vector<std::uint64_t> state_ns;  // by UserState
+  std::uint64_t wall_ns = 0;
+  std::uint64_t switches = 0;  // times it was switched to
+};
+
+enum class Severity : std::uint8_t { info, notice, warning };
+
+struct Finding {
+  std::string kind;
+  std::string text;
+  Severity severity = Severity::info;
+  std::optional<timeline::ThreadIndex> thread;
+  std::optional<timeline::UserIndex> user_thread;
+  std::optional<std::uint16_t> cpu;
+  std::uint64_t at_ns = 0;   // 0: the whole capture
+  std::uint64_t for_ns = 0;
+};
+
+// Everything that the text, JSON and HTML reports show: one value, computed once.
+struct Report {
+  capture::Machine machine;
+  std::string file;
+  std::uint64_t bytes = 0;
+  bool complete = false;
+  std::string damage;  // "" when complete
+  std::uint64_t start_ns = 0, end_ns = 0;  // CLOCK_MONOTONIC of the reported span
+
+  std::uint64_t produced = 0, kept = 0, switches = 0;
+  std::map<std::string, std::uint64_t> lost;  // by cause, only what is not 0
+  std::uint64_t late_records = 0, unknown_records = 0, clock_reversals = 0, discontinuities = 0;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> gaps;  // [begin_ns, end_ns] of each loss
+
+  // Absent: the capture does not hold what the check needs.
+  std::optional<bool> records_conserved, threads_conserved, cpus_conserved, user_threads_conserved;
+  std::optional<bool> bpf_module_agree, kernel_counts_agree;
+  std::vector<std::string> agreement_details;  // what did not agree, a sentence each
+
+  std::optional<double> overhead_ns_per_switch, overhead_cpu_percent;
+
+  std::vector<ThreadReport> threads;  // most run time first
+  std::vector<CpuReport> cpus;
+  std::vector<UserReport> user_threads;
+  std::vector<Finding> findings;
+};
+
+}  // namespace schedscope::analysis

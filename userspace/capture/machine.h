@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace schedscope::capture {
+
+// The machine that a capture was made on, as it says itself: kept in the file.
+struct Machine {
+  std::string kernel;        // uname -r
+  std::string kernel_build;  // uname -v
+  std::string hostname;
+  std::uint32_t cpus = 0;          // possible CPUs
+  std::uint32_t cpus_online = 0;   // at the start
+  std::uint32_t hz = 0;            // CONFIG_HZ, 0 when not known
+  std::string scheduler;           // "cfs" | "eevdf" | "" when not known
+  std::string sched_features;      // /sys/kernel/debug/sched/features, "" when not readable
+  std::uint64_t base_slice_ns = 0; // 0 when the kernel has none
+  std::uint64_t rr_timeslice_ms = 0;
+  std::string preempt_model;       // "none" | "voluntary" | "full" | "lazy" | ""
+  int autogroup = -1;              // 0, 1, -1 when the kernel has none
+  bool virtual_machine = false;
+  std::string clocksource;
+  std::uint64_t recorder_pid = 0;
+  std::string command;             // the recorded command line, "" for a whole machine
+  std::vector<std::string> witnesses;  // "bpf", "module"
+  std::vector<std::string> missing;    // what this kernel could not tell, a sentence each
+  std::uint64_t start_ns = 0;      // CLOCK_MONOTONIC when recording began
+  std::uint64_t ring_bytes = 0;    // of each CPU's ring
+};
+
+}  // namespace schedscope::capture

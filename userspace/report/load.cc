@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "report/load.h"
+
+#include "capture/reader.h"
+
+namespace schedscope::report {
+
+Result<analysis::Report> load(const std::filesystem::path& capture, analysis::Window window,
+                              std::span<timeline::Sink* const> extra) {
+  auto reader = capture::Reader::open(capture);
+  if (!reader) return std::unexpected(reader.error());
+
+  analysis::Analysis analysis(reader->machine(), window, extra);
+  while (const auto record = reader->next()) analysis.add(*record);
+
+  analysis::Report report = analysis.finish(reader->end_ns());
+  report.file = capture.string();
+  report.bytes = reader->file_bytes();
+  report.complete = reader->complete();
+  report.damage = reader->damage();
+  report.late_records = reader->late_records();
+  report.unknown_records = reader->unknown_records();
+  return report;
+}
+
+}  // namespace schedscope::report

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace schedscope::timeline {
+
+// Why a slice ended: the closed list. `ends` in JSON uses these words.
+enum class SliceEnd : std::uint8_t {
+  blocked,
+  yielded,
+  expired,
+  preempted,
+  outranked,
+  migrated,
+  throttled,
+  stopped,
+  exited,
+  unknown,
+};
+inline constexpr std::size_t slice_end_count = 10;
+[[nodiscard]] std::string_view name_of(SliceEnd end);
+
+// Where a thread is. Wall time is the sum of these, exactly.
+enum class State : std::uint8_t { run, wait, sleep, block, unknown };
+inline constexpr std::size_t state_count = 5;
+[[nodiscard]] std::string_view name_of(State state);
+
+// Where a user thread is. Wall time is the sum of these, exactly.
+enum class UserState : std::uint8_t {
+  running,
+  preempted,
+  blocking,
+  queued,
+  hostage,
+  parked,
+  unknown,
+};
+inline constexpr std::size_t user_state_count = 7;
+[[nodiscard]] std::string_view name_of(UserState state);
+
+// Dense index of a thread within one capture. A reused tid gets a new index.
+using ThreadIndex = std::uint32_t;
+// Dense index of a user thread within one capture.
+using UserIndex = std::uint32_t;
+inline constexpr std::uint32_t no_index = 0xffffffff;
+
+// A thread, as far as the capture says. Text is bytes as the kernel gave them.
+struct Thread {
+  ThreadIndex index = no_index;
+  std::uint32_t tid = 0;
+  std::uint32_t pid = 0;     // 0 when not known
+  std::uint32_t ppid = 0;    // 0 when not known
+  std::string comm;          // latest, "" when not known
+  std::uint32_t policy = 0;  // SCHED_*, latest
+  int prio = 0;              // kernel priority, latest
+  int nice = 0;
+  bool identified = false;   // pid, comm, … came from a task record
+  bool kernel_thread = false;
+  std::uint64_t start_ns = 0;    // kernel start_time, 0 when not known
+  std::uint64_t cgroup_id = 0;
+  std::uint64_t slice_ns = 0;    // nominal slice, latest, 0 when the kernel has none
+  // Wall time is [born_ns, gone_ns): from wakeup_new or the start of recording (or, for a
+  // thread that no record announced, its first record) to its last switch or the end.
+  std::uint64_t born_ns = 0;
+  std::uint64_t gone_ns = 0;
+  bool exited = false;
+};
+
+// One uninterrupted stay of a thread on one CPU.
+struct Slice {
+  ThreadIndex thread = no_index;
+  std::uint16_t cpu = 0;
+  SliceEnd end = SliceEnd::unknown;
+  std::uint64_t begin_ns = 0;
+  std::uint64_t end_ns = 0;
+  std::uint32_t nominal_ns = 0;         // what the scheduler granted, 0 when it has no such thing
+  ThreadIndex next = no_index;          // who got the CPU; no_index: idle, or not known
+  ThreadIndex by = no_index;            // preempted, outranked: the woken thread that caused it
+  bool begin_cut = false;  // running when recording began or after a gap: longer than seen
+  bool end_cut = false;    // still running at the end, or a gap: longer than seen; end is unknown
+};
+
+// A stretch of a thread's time off the CPU (wait, sleep, block) or of which nothing is known.
+struct Span {
+  ThreadIndex thread = no_index;
+  State state = State::unknown;
+  std::uint16_t cpu = 0;                // where it last ran, SCHEDSCOPE_CPU_NONE when not known
+  std::uint64_t begin_ns = 0;
+  std::uint64_t end_ns = 0;
+  ThreadIndex waker = no_index;         // sleep, block: who ended it; no_index: idle CPU, or not known
+  bool waker_timer = false;             // the timer interrupt ended it
+  bool begin_cut = false;
+  bool end_cut = false;
+};
+
+// A stretch of a user thread's time.
+struct UserSpan {
+  UserIndex user = no_index;
+  UserState state = UserState::unknown;
+  ThreadIndex carrier = no_index;       // running, preempted, blocking
+  std::uint64_t begin_ns = 0;
+  std::uint64_t end_ns = 0;
+};
+
+// A user thread, as its runtime told of it. Text is bytes as the runtime gave them.
+struct UserThread {
+  UserIndex index = no_index;
+  std::uint64_t id = 0;       // unique within its process
+  std::uint32_t pid = 0;
+  std::string name;           // "" when it was not named
+  std::string runtime;        // "" when the carrier did not say
+  std::uint64_t born_ns = 0;  // first told of
+  std::uint64_t gone_ns = 0;
+  bool ended = false;
+};
+
+// Time of a CPU with nobody but its idle task on it, or of which nothing is known.
+struct CpuSpan {
+  std::uint16_t cpu = 0;
+  bool idle = false;  // else unknown
+  std::uint64_t begin_ns = 0;
+  std::uint64_t end_ns = 0;
+};
+
+}  // namespace schedscope::timeline
