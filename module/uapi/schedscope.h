@@ -177,6 +177,7 @@ struct schedscope_migrate {
 #define SCHEDSCOPE_TASK_END		(1 << 2) /* from the walk at its end */
 #define SCHEDSCOPE_TASK_ON_CPU		(1 << 3) /* was on a CPU when it was read */
 #define SCHEDSCOPE_TASK_ON_RQ		(1 << 4) /* was in a run queue when it was read */
+#define SCHEDSCOPE_TASK_BYSTANDER	(1 << 5) /* not selected: recorded only where it meets one that is */
 
 /**
  * struct schedscope_task - who a thread is; sent once, and again when it changes
@@ -245,9 +246,11 @@ struct schedscope_lost {
  * @rec: header; @rec.cpu is the CPU, SCHEDSCOPE_CPU_NONE for what has no CPU
  * @produced: records that the probes wanted to keep
  * @lost: of those, lost, by SCHEDSCOPE_LOST_*
- * @switches: of those produced, switches
- * @run_ns: CPU time the probes themselves used, 0 when not measured
- * @runs: how often the probes ran, 0 when not measured
+ * @switches: of those produced, switches; without a CPU: the switches of the whole
+ *	machine while @run_ns was measured
+ * @run_ns: only without a CPU: time the probes themselves took while the kernel measured
+ *	it, 0 when it was not measured
+ * @runs: how often they ran meanwhile
  */
 struct schedscope_cpu_stats {
 	struct schedscope_rec rec;

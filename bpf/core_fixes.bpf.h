@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One function per difference between kernels, with the change that made it. */
+#ifndef _SCHEDSCOPE_CORE_FIXES_BPF_H
+#define _SCHEDSCOPE_CORE_FIXES_BPF_H
+
+#include "kernel_types.bpf.h"
+#include <bpf/bpf_core_read.h>
+
+#define TASK_SCHED_RR		2
+#define TASK_SCHED_DEADLINE	6
+
+const volatile __u64 rr_slice_ns = 0; /* sysctl sched_rr_timeslice_ms */
+
+/*
+ * What the scheduler granted, 0 when it has no such thing: CFS had none before
+ * commit 147f3efaa241 ("sched/fair: Implement an EEVDF-like scheduling policy", 6.6).
+ */
+static __always_inline __u32 nominal_slice(const struct task_struct *task)
+{
+	__u64 slice = 0;
+
+	if (task->policy == TASK_SCHED_RR)
+		slice = rr_slice_ns;
+	else if (task->policy == TASK_SCHED_DEADLINE)
+		slice = task->dl.dl_runtime;
+	else if (task->prio >= 100 && bpf_core_field_exists(task->se.slice))
+		slice = task->se.slice;
+	return slice > 0xffffffff ? 0xffffffff : slice;
+}
+
+#endif

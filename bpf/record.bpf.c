@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The event stream: what the scheduler does, as records in one ring per CPU.
+ *
+ * sched_switch, sched_waking, sched_wakeup and sched_migrate_task are called with
+ * interrupts off (rq->lock or pi_lock held): nothing here may wake, sleep or loop.
+ */
+#include "kernel_types.bpf.h"
+
+#include <linux/bpf.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "filter.bpf.h"
+#include "ring.bpf.h"
+#include "slice_end.bpf.h"
+#include "task.bpf.h"
+#include "uapi/schedscope.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* The flag of the walk that runs: SCHEDSCOPE_TASK_BEGIN or SCHEDSCOPE_TASK_END. */
+__u16 walk_flag = 0;
+
+struct here {
+	__u32 cpu;
+	struct cpu_state *state;
+	__u64 now;
+};
+
+static __always_inline bool get_here(struct here *here)
+{
+	if (!recording)
+		return false;
+	here->cpu = bpf_get_smp_processor_id();
+	here->state = cpu_state_of(here->cpu);
+	here->now = bpf_ktime_get_ns();
+	return here->state;
+}
+
+#define RESERVE(here, kind, type) \
+	((type *)reserve((here)->state, (here)->cpu, (here)->now, (kind), sizeof(type)))
+
+static __always_inline void send_task(struct here *here, struct task_struct *task)
+{
+	struct schedscope_task *rec = RESERVE(here, SCHEDSCOPE_REC_TASK, struct schedscope_task);
+
+	if (!rec)
+		return;
+	fill_task(rec, task);
+	if (!is_selected(task->pid))
+		rec->rec.flags |= SCHEDSCOPE_TASK_BYSTANDER;
+	submit(rec);
+}
+
+/* Who a neighbour of a recorded thread is; without a filter everybody is recorded. */
+static __always_inline void introduce(struct here *here, struct task_struct *task)
+{
+	if (filtering && needs_introduction(task))
+		send_task(here, task);
+}
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next,
+	     unsigned int prev_state)
+{
+	struct schedscope_switch *rec;
+	__u32 resched_tid;
+	struct here here;
+	__u16 flags;
+
+	if (!get_here(&here))
+		return 0;
+	here.state->current = (__u64)next;
+	flags = take_cause(here.state, prev, preempt, prev_state, &resched_tid);
+	if (!is_selected(prev->pid) && !is_selected(next->pid))
+		return 0;
+
+	introduce(&here, prev);
+	introduce(&here, next);
+	here.state->switches++;
+	rec = RESERVE(&here, SCHEDSCOPE_REC_SWITCH, struct schedscope_switch);
+	if (!rec)
+		return 0;
+	rec->rec.flags = flags;
+	rec->prev_tid = prev->pid;
+	rec->next_tid = next->pid;
+	rec->prev_state = prev_state;
+	rec->prev_switches = prev->nvcsw + prev->nivcsw;
+	rec->prev_slice_ns = nominal_slice(prev);
+	rec->prev_prio = prev->prio;
+	rec->next_prio = next->prio;
+	rec->prev_policy = prev->policy;
+	rec->next_policy = next->policy;
+	rec->reserved = 0;
+	rec->resched_tid = resched_tid;
+	submit(rec);
+	if (!preempt && prev_state & TASK_DEAD)
+		deselect(prev);
+	return 0;
+}
+
+static __always_inline void send_waking(struct here *here, struct task_struct *task, __u16 kind)
+{
+	struct task_struct *waker = bpf_get_current_task_btf();
+	struct schedscope_waking *rec;
+
+	introduce(here, waker);
+	rec = RESERVE(here, kind, struct schedscope_waking);
+	if (!rec)
+		return;
+	rec->rec.flags = here->state->in_timer ? SCHEDSCOPE_WAKING_TIMER : 0;
+	rec->tid = task->pid;
+	rec->waker_tid = waker->pid;
+	rec->target_cpu = task->thread_info.cpu;
+	rec->reserved = 0;
+	submit(rec);
+}
+
+SEC("tp_btf/sched_waking")
+int BPF_PROG(on_waking, struct task_struct *task)
+{
+	struct here here;
+
+	if (!get_here(&here))
+		return 0;
+	wakeup_begins(here.state, task);
+	if (is_selected(task->pid))
+		send_waking(&here, task, SCHEDSCOPE_REC_WAKING);
+	return 0;
+}
+
+SEC("tp_btf/sched_wakeup")
+int BPF_PROG(on_wakeup, struct task_struct *task)
+{
+	struct here here;
+
+	if (get_here(&here))
+		wakeup_ends(here.state, task);
+	return 0;
+}
+
+/* A new thread is complete here, and not yet at sched_process_fork: so is its identity. */
+SEC("tp_btf/sched_wakeup_new")
+int BPF_PROG(on_wakeup_new, struct task_struct *task)
+{
+	struct here here;
+
+	if (!get_here(&here))
+		return 0;
+	if (is_selected(task->pid)) {
+		send_task(&here, task);
+		send_waking(&here, task, SCHEDSCOPE_REC_WAKEUP_NEW);
+	}
+	return 0;
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	struct schedscope_fork *rec;
+	struct here here;
+
+	if (!get_here(&here))
+		return 0;
+	select_child(parent, child);
+	if (!is_selected(child->pid))
+		return 0;
+	rec = RESERVE(&here, SCHEDSCOPE_REC_FORK, struct schedscope_fork);
+	if (!rec)
+		return 0;
+	rec->parent_tid = parent->pid;
+	rec->tid = child->pid;
+	rec->pid = child->tgid;
+	rec->reserved = 0;
+	submit(rec);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+{
+	struct schedscope_exec *rec;
+	struct here here;
+
+	if (!get_here(&here) || !is_selected(task->pid))
+		return 0;
+	rec = RESERVE(&here, SCHEDSCOPE_REC_EXEC, struct schedscope_exec);
+	if (rec) {
+		rec->tid = task->pid;
+		rec->old_tid = old_pid;
+		submit(rec);
+	}
+	send_task(&here, task);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *task)
+{
+	struct schedscope_exit *rec;
+	struct here here;
+
+	if (!get_here(&here) || !is_selected(task->pid))
+		return 0;
+	rec = RESERVE(&here, SCHEDSCOPE_REC_EXIT, struct schedscope_exit);
+	if (!rec)
+		return 0;
+	rec->tid = task->pid;
+	rec->pid = task->tgid;
+	rec->switches = task->nvcsw + task->nivcsw;
+	rec->run_ns = task->se.sum_exec_runtime;
+	submit(rec);
+	return 0;
+}
+
+SEC("tp_btf/sched_migrate_task")
+int BPF_PROG(on_migrate, struct task_struct *task, int to_cpu)
+{
+	struct schedscope_migrate *rec;
+	struct here here;
+
+	if (!get_here(&here) || !is_selected(task->pid))
+		return 0;
+	rec = RESERVE(&here, SCHEDSCOPE_REC_MIGRATE, struct schedscope_migrate);
+	if (!rec)
+		return 0;
+	rec->tid = task->pid;
+	rec->from_cpu = task->thread_info.cpu;
+	rec->to_cpu = to_cpu;
+	rec->reserved = 0;
+	submit(rec);
+	return 0;
+}
+
+/* Called before the name changes: the record takes the new one. */
+SEC("tp_btf/task_rename")
+int BPF_PROG(on_rename, struct task_struct *task, const char *comm)
+{
+	struct schedscope_task *rec;
+	struct here here;
+
+	if (!get_here(&here) || !is_selected(task->pid))
+		return 0;
+	rec = RESERVE(&here, SCHEDSCOPE_REC_TASK, struct schedscope_task);
+	if (!rec)
+		return 0;
+	fill_task(rec, task);
+	__builtin_memset(rec->comm, 0, sizeof(rec->comm));
+	bpf_probe_read_kernel_str(rec->comm, sizeof(rec->comm), comm);
+	submit(rec);
+	return 0;
+}
+
+SEC("?tp_btf/local_timer_entry")
+int BPF_PROG(on_timer_entry, int vector)
+{
+	struct here here;
+
+	if (get_here(&here))
+		timer_begins(here.state);
+	return 0;
+}
+
+SEC("?tp_btf/local_timer_exit")
+int BPF_PROG(on_timer_exit, int vector)
+{
+	struct here here;
+
+	if (get_here(&here))
+		timer_ends(here.state);
+	return 0;
+}
+
+SEC("?tp_btf/sched_set_need_resched_tp")
+int BPF_PROG(on_need_resched, struct task_struct *task, int cpu, int tif)
+{
+	struct here here;
+
+	if (get_here(&here))
+		kernel_asks(here.state, cpu);
+	return 0;
+}
+
+/* All threads, as records for the agent to read: at the start and at the end. */
+SEC("iter/task")
+int walk_tasks(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct schedscope_task rec = {};
+
+	if (!task || !task->pid || !is_selected(task->pid))
+		return 0;
+	fill_header(&rec.rec, bpf_ktime_get_ns(), SCHEDSCOPE_REC_TASK, sizeof(rec),
+		    SCHEDSCOPE_CPU_NONE);
+	fill_task(&rec, task);
+	rec.rec.flags |= walk_flag;
+	bpf_seq_write(ctx->meta->seq, &rec, sizeof(rec));
+	return 0;
+}

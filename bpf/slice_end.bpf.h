@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Why the scheduler was asked to take a running thread off its CPU.
+ *
+ * The kernel asks by setting need_resched on the running thread. Where it says so
+ * (sched_set_need_resched_tp, from 6.16) the asker is simply who is active there: a
+ * wakeup in progress, or else the timer interrupt. Older kernels do not say so; there
+ * need_resched is read before and after each wakeup and each timer interrupt, and who
+ * found it clear and left it set has asked. A request that ends with the same thread
+ * going on shows nowhere, so "clear before" is what keeps an old request from being
+ * taken for a new one.
+ */
+#ifndef _SCHEDSCOPE_SLICE_END_BPF_H
+#define _SCHEDSCOPE_SLICE_END_BPF_H
+
+#include "kernel_types.bpf.h"
+#include "ring.bpf.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#define TIF_NEED_RESCHED_X86	(1UL << 3)
+#define NR_SCHED_YIELD_X86_64	24
+
+/* Set by the agent: the kernel has sched_set_need_resched_tp. */
+const volatile bool kernel_tells_resched = false;
+
+static __always_inline bool needs_resched(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, thread_info.flags) & TIF_NEED_RESCHED_X86;
+}
+
+/*
+ * The thread on @cpu needs a reschedule. A kernel's run queues are not always found by
+ * name, so the switch probe keeps who runs where; that thread may be leaving just now,
+ * which makes this a hint.
+ */
+static __always_inline bool cpu_needs_resched(struct cpu_state *state, __u32 cpu)
+{
+	if (cpu == bpf_get_smp_processor_id())
+		return needs_resched(bpf_get_current_task_btf());
+	return state->current && needs_resched((struct task_struct *)state->current);
+}
+
+static __always_inline void note_cause(struct cpu_state *state, __u32 cause, __u32 tid)
+{
+	state->resched_cause = cause;
+	state->resched_tid = tid;
+}
+
+static __always_inline void wakeup_begins(struct cpu_state *state, struct task_struct *task)
+{
+	__u32 cpu = task->thread_info.cpu;
+	struct cpu_state *target;
+
+	state->waking_tid = task->pid;
+	if (kernel_tells_resched)
+		return;
+	target = cpu_state_of(cpu);
+	state->waking_cpu = cpu;
+	state->waking_began_clear = target && !cpu_needs_resched(target, cpu);
+	/* In the timer interrupt: what is set by now, and by no wakeup, is the tick's. */
+	if (state->in_timer && state->timer_began_clear && !state->resched_cause &&
+	    needs_resched(bpf_get_current_task_btf()))
+		note_cause(state, SCHEDSCOPE_SWITCH_TICK, 0);
+}
+
+static __always_inline void wakeup_ends(struct cpu_state *state, struct task_struct *task)
+{
+	__u32 cpu = task->thread_info.cpu;
+	struct cpu_state *target;
+	bool began_clear;
+
+	state->waking_tid = 0;
+	if (kernel_tells_resched)
+		return;
+	target = cpu_state_of(cpu);
+	if (!target)
+		return;
+	/* Woken elsewhere than it last was: all that is known is who asked there before. */
+	began_clear = cpu == state->waking_cpu ? state->waking_began_clear : !target->resched_cause;
+	if (began_clear && cpu_needs_resched(target, cpu))
+		note_cause(target, SCHEDSCOPE_SWITCH_WAKEUP, task->pid);
+}
+
+static __always_inline void timer_begins(struct cpu_state *state)
+{
+	state->in_timer = 1;
+	state->timer_began_clear = !needs_resched(bpf_get_current_task_btf());
+	if (state->timer_began_clear)
+		note_cause(state, 0, 0);
+}
+
+static __always_inline void timer_ends(struct cpu_state *state)
+{
+	if (!kernel_tells_resched && state->timer_began_clear && !state->resched_cause &&
+	    needs_resched(bpf_get_current_task_btf()))
+		note_cause(state, SCHEDSCOPE_SWITCH_TICK, 0);
+	state->in_timer = 0;
+}
+
+/* The kernel says that @cpu was just asked; it says so once a request. */
+static __always_inline void kernel_asks(struct cpu_state *here, __u32 cpu)
+{
+	struct cpu_state *target = cpu_state_of(cpu);
+
+	if (!target)
+		return;
+	if (here->waking_tid)
+		note_cause(target, SCHEDSCOPE_SWITCH_WAKEUP, here->waking_tid);
+	else if (here->in_timer)
+		note_cause(target, SCHEDSCOPE_SWITCH_TICK, 0);
+	else
+		note_cause(target, 0, 0);
+}
+
+/* prev == current at the switch: its registers say which system call it is in, if any. */
+static __always_inline bool in_sched_yield(struct task_struct *prev)
+{
+	struct pt_regs *regs;
+
+	if (prev->flags & TASK_FLAG_KTHREAD)
+		return false;
+	regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	return BPF_CORE_READ(regs, orig_ax) == NR_SCHED_YIELD_X86_64;
+}
+
+/* Takes what is known of the slice that ends now, for the record's flags. */
+static __always_inline __u16 take_cause(struct cpu_state *state, struct task_struct *prev,
+					bool preempt, __u32 prev_state, __u32 *resched_tid)
+{
+	__u16 flags = preempt ? SCHEDSCOPE_SWITCH_PREEMPT : 0;
+
+	*resched_tid = 0;
+	if (prev->pid && (preempt || !prev_state)) {
+		flags |= state->resched_cause;
+		if (state->resched_cause == SCHEDSCOPE_SWITCH_WAKEUP)
+			*resched_tid = state->resched_tid;
+		if (!preempt && in_sched_yield(prev))
+			flags |= SCHEDSCOPE_SWITCH_YIELD;
+	}
+	note_cause(state, 0, 0);
+	return flags;
+}
+
+#endif

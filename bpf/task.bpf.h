@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Who a thread is: sent when it is first seen and when it changes, not with each switch. */
+#ifndef _SCHEDSCOPE_TASK_BPF_H
+#define _SCHEDSCOPE_TASK_BPF_H
+
+#include "core_fixes.bpf.h"
+#include "kernel_types.bpf.h"
+#include "ring.bpf.h"
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#define NICE_0_PRIO	120
+
+static __always_inline __u16 task_flags(struct task_struct *task)
+{
+	__u16 flags = 0;
+
+	if (task->flags & TASK_FLAG_KTHREAD)
+		flags |= SCHEDSCOPE_TASK_KTHREAD;
+	if (task->on_cpu)
+		flags |= SCHEDSCOPE_TASK_ON_CPU;
+	if (task->on_rq)
+		flags |= SCHEDSCOPE_TASK_ON_RQ;
+	return flags;
+}
+
+static __always_inline void fill_task(struct schedscope_task *rec, struct task_struct *task)
+{
+	rec->rec.flags = task_flags(task);
+	rec->tid = task->pid;
+	rec->pid = task->tgid;
+	rec->ppid = BPF_CORE_READ(task, real_parent, tgid);
+	rec->state = task->__state;
+	rec->start_ns = task->start_time;
+	rec->cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	rec->switches = task->nvcsw + task->nivcsw;
+	rec->run_ns = task->se.sum_exec_runtime;
+	rec->slice_ns = nominal_slice(task);
+	rec->prio = task->prio;
+	rec->nice = task->static_prio - NICE_0_PRIO;
+	rec->policy = task->policy;
+	rec->task_cpu = task->thread_info.cpu;
+	bpf_probe_read_kernel(rec->comm, sizeof(rec->comm), task->comm);
+}
+
+#endif
