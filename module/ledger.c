@@ -1,0 +1,508 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The ledger: an account per thread, exact, lossless, O(1) a switch.
+ *
+ * The probes run under the run queue's lock or pi_lock, where even
+ * kmalloc(GFP_ATOMIC) could wake kswapd and deadlock. So all accounts are
+ * allocated at load: a fixed array of slots. A slot belongs to one thread from
+ * its first event until it is dropped from the list of the exited, and never
+ * moves, so that a reader which goes through the slots once sees every thread
+ * once.
+ *
+ * A live thread's account hangs in a hash table, keyed by the address of its
+ * task_struct: that is unique from the thread's creation to its last switch,
+ * where the account ends, whatever happens to its tid in between. The kernel
+ * frees a task_struct only after that switch.
+ *
+ * Two CPUs meet in one bucket when one wakes the thread that the other switches
+ * out, or, rarely, by chance; the lock is held for the length of a short chain
+ * and some additions. Births and exits also take the pool's lock.
+ *
+ * Locks, outermost first, all raw and all with interrupts off:
+ *	the run queue's lock or pi_lock (held by the scheduler round our probes)
+ *	bucket->lock
+ *	ledger.pool_lock
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/cleanup.h>
+#include <linux/hash.h>
+#include <linux/list.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/percpu.h>
+#include <linux/rculist.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/seqlock.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/timekeeping.h>
+
+#include "ledger.h"
+#include "ledger_math.h"
+
+/**
+ * struct account - a slot
+ * @seq: written by whoever may write the slot, read by ledger_read()
+ * @task: whose it is: a key, never followed
+ * @node: its place in its bucket, while the thread lives
+ * @list: its place in the pool, while it does not
+ * @tally: the account itself; its tid is 0 while the slot is free
+ *
+ * Guarded by the bucket's lock while it hangs in a bucket, by the pool's lock
+ * otherwise.
+ */
+struct account {
+	seqcount_t seq;
+	struct task_struct *task;
+	union {
+		struct hlist_node node;
+		struct list_head list;
+	};
+	struct tally tally;
+};
+
+struct bucket {
+	raw_spinlock_t lock;
+	struct hlist_head accounts;
+};
+
+/**
+ * struct ledger - the one ledger
+ * @accounts: the slots
+ * @buckets: the hash table
+ * @hash_bits: log2 of the number of buckets
+ * @slots: number of slots
+ * @exited_max: how many accounts of exited threads are kept
+ * @loaded_ns: when the ledger began
+ * @pool_lock: guards what follows
+ * @used: slots that were ever used: the others come after them
+ * @free: used slots that are free again
+ * @exited: accounts of exited threads, oldest first
+ * @alive: accounts of live threads
+ * @nr_exited: length of @exited
+ * @exited_dropped: accounts that were dropped from @exited
+ * @missed: threads that got no account
+ */
+static struct ledger {
+	struct account *accounts;
+	struct bucket *buckets;
+	unsigned int hash_bits;
+	unsigned int slots;
+	unsigned int exited_max;
+	u64 loaded_ns;
+
+	raw_spinlock_t pool_lock ____cacheline_aligned_in_smp;
+	unsigned int used;
+	struct list_head free;
+	struct list_head exited;
+	u64 alive;
+	u64 nr_exited;
+	u64 exited_dropped;
+	u64 missed;
+} ledger;
+
+static DEFINE_PER_CPU(u64, ledger_switches);
+
+/* CLOCK_MONOTONIC, as bpf_ktime_get_ns() reads it: NMI-safe, no seqcount to spin on. */
+static u64 ledger_now(void)
+{
+	return ktime_get_mono_fast_ns();
+}
+
+static struct bucket *bucket_of(const struct task_struct *task)
+{
+	return &ledger.buckets[hash_ptr(task, ledger.hash_bits)];
+}
+
+static struct account *bucket_find(struct bucket *bucket, const struct task_struct *task)
+{
+	struct account *account;
+
+	lockdep_assert_held(&bucket->lock);
+	hlist_for_each_entry(account, &bucket->accounts, node)
+		if (account->task == task)
+			return account;
+	return NULL;
+}
+
+/* The idle tasks all have pid 0, and no account. */
+static bool is_thread(const struct task_struct *task)
+{
+	return task->pid != 0;
+}
+
+static struct account *pool_take(void)
+{
+	struct account *account;
+
+	guard(raw_spinlock)(&ledger.pool_lock);
+	if (!list_empty(&ledger.free)) {
+		account = list_first_entry(&ledger.free, struct account, list);
+		list_del(&account->list);
+	} else if (ledger.used < ledger.slots) {
+		account = &ledger.accounts[ledger.used];
+		seqcount_init(&account->seq);
+		/* A reader that sees the slot sees it initialized. */
+		smp_store_release(&ledger.used, ledger.used + 1);
+	} else {
+		ledger.missed++;
+		return NULL;
+	}
+	ledger.alive++;
+	return account;
+}
+
+static void pool_put_free(struct account *account)
+{
+	lockdep_assert_held(&ledger.pool_lock);
+	write_seqcount_begin(&account->seq);
+	account->tally.account.tid = 0;
+	write_seqcount_end(&account->seq);
+	list_add(&account->list, &ledger.free);
+}
+
+/* For the account of a thread that was found dead already: nothing was seen of it. */
+static void pool_give_back(struct account *account)
+{
+	guard(raw_spinlock)(&ledger.pool_lock);
+	ledger.alive--;
+	pool_put_free(account);
+}
+
+static void pool_put_exited(struct account *account)
+{
+	guard(raw_spinlock)(&ledger.pool_lock);
+	ledger.alive--;
+	list_add_tail(&account->list, &ledger.exited);
+	if (ledger.nr_exited < ledger.exited_max) {
+		ledger.nr_exited++;
+		return;
+	}
+	account = list_first_entry(&ledger.exited, struct account, list);
+	list_del(&account->list);
+	pool_put_free(account);
+	ledger.exited_dropped++;
+}
+
+static void account_identify(struct schedscope_account *account, const struct task_struct *task)
+{
+	account->tid = task->pid;
+	account->pid = task->tgid;
+	account->start_ns = task->start_time;
+}
+
+static void account_name(struct schedscope_account *account, const struct task_struct *task)
+{
+	BUILD_BUG_ON(sizeof(task->comm) != sizeof(account->comm));
+	memcpy(account->comm, task->comm, sizeof(account->comm));
+}
+
+static struct account *account_open(struct bucket *bucket, struct task_struct *task,
+				    u64 now, u32 state)
+{
+	struct account *account = pool_take();
+
+	lockdep_assert_held(&bucket->lock);
+	if (!account)
+		return NULL;
+
+	write_seqcount_begin(&account->seq);
+	account->task = task;
+	memset(&account->tally, 0, sizeof(account->tally));
+	tally_begin(&account->tally, now, state);
+	account_identify(&account->tally.account, task);
+	account_name(&account->tally.account, task);
+	account->tally.account.switches = task->nvcsw + task->nivcsw;
+	write_seqcount_end(&account->seq);
+	hlist_add_head(&account->node, &bucket->accounts);
+	return account;
+}
+
+/*
+ * What of the task goes into the account at a switch. An exec from a thread
+ * that is not its group's leader takes over the leader's tid and start_time;
+ * the leader, which is exiting then, gets the other's tid and keeps the account
+ * that it had.
+ */
+static void account_refresh(struct schedscope_account *account, const struct task_struct *task)
+{
+	if (account->tid != task->pid && !(task->flags & PF_EXITING))
+		account_identify(account, task);
+	account_name(account, task);
+	account->switches = task->nvcsw + task->nivcsw;
+}
+
+/* Under the run queue's lock: interrupts are off. */
+static void account_switch_out(struct task_struct *task, u64 now, u32 cpu, bool preempt,
+			       unsigned int state)
+{
+	struct bucket *bucket = bucket_of(task);
+	u32 next = tally_state_after(preempt, state);
+	struct account *account;
+
+	guard(raw_spinlock)(&bucket->lock);
+	account = bucket_find(bucket, task);
+	if (!account)
+		return;
+
+	write_seqcount_begin(&account->seq);
+	/* A state that has changed since: a signal or a waker kept it from sleeping. */
+	if (READ_ONCE(task->__state) != state)
+		account->tally.woken = true;
+	tally_switch_out(&account->tally, now, cpu, next);
+	account_refresh(&account->tally.account, task);
+	write_seqcount_end(&account->seq);
+
+	if (next == SCHEDSCOPE_STATE_EXITED) {
+		hlist_del(&account->node);
+		pool_put_exited(account);
+	}
+}
+
+/* Under the run queue's lock: interrupts are off. */
+static void account_switch_in(struct task_struct *task, u64 now, u32 cpu)
+{
+	struct bucket *bucket = bucket_of(task);
+	struct account *account;
+
+	guard(raw_spinlock)(&bucket->lock);
+	account = bucket_find(bucket, task);
+	if (!account)
+		return;
+
+	write_seqcount_begin(&account->seq);
+	tally_switch_in(&account->tally, now, cpu);
+	write_seqcount_end(&account->seq);
+}
+
+/**
+ * ledger_switch() - a CPU goes from one thread to another
+ * @preempt: @prev was preempted in the kernel: it is runnable, whatever its state
+ * @prev: thread that leaves
+ * @next: thread that takes over
+ * @prev_state: state of @prev, as given to the tracepoint
+ *
+ * Context: this CPU's run queue is locked, interrupts are off.
+ */
+void ledger_switch(bool preempt, struct task_struct *prev, struct task_struct *next,
+		   unsigned int prev_state)
+{
+	u64 now = ledger_now();
+	u32 cpu = smp_processor_id();
+
+	this_cpu_inc(ledger_switches);
+	if (is_thread(prev))
+		account_switch_out(prev, now, cpu, preempt, prev_state);
+	if (is_thread(next))
+		account_switch_in(next, now, cpu);
+}
+
+/**
+ * ledger_wake() - a thread is about to be made runnable
+ * @task: thread
+ *
+ * Context: @task->pi_lock is held, or @task is current and preemption is off;
+ * interrupts may be on in the latter case.
+ */
+void ledger_wake(struct task_struct *task)
+{
+	struct bucket *bucket = bucket_of(task);
+	u64 now = ledger_now();
+	struct account *account;
+
+	guard(raw_spinlock_irqsave)(&bucket->lock);
+	account = bucket_find(bucket, task);
+	if (!account)
+		return;
+
+	write_seqcount_begin(&account->seq);
+	/* Woken by itself, or by an interrupt before it went to sleep: it goes on. */
+	if (task == current)
+		account->tally.account.wakeups++;
+	else
+		tally_wake(&account->tally, now, READ_ONCE(task->on_rq));
+	write_seqcount_end(&account->seq);
+}
+
+/**
+ * ledger_wake_new() - a new thread is put into a run queue for the first time
+ * @task: thread
+ *
+ * Here and not at fork: threads that the kernel makes for user processes, such
+ * as those of io_uring, pass no sched_process_fork.
+ *
+ * Context: @task->pi_lock and its run queue are locked, interrupts are off.
+ */
+void ledger_wake_new(struct task_struct *task)
+{
+	struct bucket *bucket = bucket_of(task);
+	u64 now = ledger_now();
+	struct account *account;
+
+	guard(raw_spinlock_irqsave)(&bucket->lock);
+	account = bucket_find(bucket, task);
+	if (!account) {
+		account_open(bucket, task, now, SCHEDSCOPE_STATE_WAIT);
+		return;
+	}
+	/* ledger_adopt_all() found it between its fork and now. */
+	write_seqcount_begin(&account->seq);
+	tally_wake_new(&account->tally, now);
+	write_seqcount_end(&account->seq);
+}
+
+/**
+ * ledger_adopt() - begin the account of a thread that was there before the ledger
+ * @task: thread
+ *
+ * What it does at the moment is unknown until its next event says so. Does
+ * nothing when it has an account.
+ *
+ * Context: any but NMI.
+ *
+ * Return: true when an account was begun.
+ */
+bool ledger_adopt(struct task_struct *task)
+{
+	struct bucket *bucket = bucket_of(task);
+	u64 now = ledger_now();
+
+	guard(raw_spinlock_irqsave)(&bucket->lock);
+	return !bucket_find(bucket, task) &&
+	       account_open(bucket, task, now, SCHEDSCOPE_STATE_UNKNOWN);
+}
+
+/*
+ * A thread that has set TASK_DEAD may have had its last switch before its
+ * account was there to be ended by it. It sets TASK_DEAD before it looks for
+ * the account at that switch, under the bucket's lock, and this looks at the
+ * state after the account was added, under the same lock: one of them sees it.
+ */
+static void ledger_disown_dead(struct task_struct *task)
+{
+	struct bucket *bucket = bucket_of(task);
+	struct account *account;
+
+	guard(raw_spinlock_irqsave)(&bucket->lock);
+	if (!(READ_ONCE(task->__state) & TASK_DEAD))
+		return;
+	account = bucket_find(bucket, task);
+	if (!account)
+		return;
+	hlist_del(&account->node);
+	pool_give_back(account);
+}
+
+/**
+ * ledger_adopt_all() - begin the accounts of all threads that are there
+ *
+ * Comes after the probes: a thread born since then has its account from
+ * ledger_wake_new(), and one that began to exit since then, and may be on no
+ * list any more, from the probe on sched_process_exit. RCU keeps each
+ * task_struct while it is looked at.
+ */
+void ledger_adopt_all(void)
+{
+	struct task_struct *leader, *task;
+
+	guard(rcu)();
+	for_each_process(leader)
+		/* for_each_thread() names tasklist_lock under lockdep: not exported. */
+		list_for_each_entry_rcu(task, &leader->signal->thread_head, thread_node) {
+			if (ledger_adopt(task))
+				ledger_disown_dead(task);
+		}
+}
+
+/**
+ * ledger_slots() - number of slots that ledger_read() may find something in
+ */
+unsigned int ledger_slots(void)
+{
+	/* Pairs with pool_take(). */
+	return smp_load_acquire(&ledger.used);
+}
+
+/**
+ * ledger_read() - a consistent copy of one account, as of now
+ * @slot: below ledger_slots()
+ * @out: where to
+ *
+ * Return: false when the slot is free.
+ */
+bool ledger_read(unsigned int slot, struct schedscope_account *out)
+{
+	struct account *account = &ledger.accounts[slot];
+	unsigned int seq;
+
+	do {
+		seq = read_seqcount_begin(&account->seq);
+		tally_read(&account->tally, ledger_now(), out);
+	} while (read_seqcount_retry(&account->seq, seq));
+	return out->tid != 0;
+}
+
+/**
+ * ledger_describe() - fill in what the ledger knows of itself
+ * @info: where to; other members stay as they are
+ */
+void ledger_describe(struct schedscope_info *info)
+{
+	int cpu;
+
+	info->loaded_ns = ledger.loaded_ns;
+	info->exited_max = ledger.exited_max;
+	info->switches = 0;
+	for_each_possible_cpu(cpu)
+		info->switches += READ_ONCE(*per_cpu_ptr(&ledger_switches, cpu));
+
+	guard(raw_spinlock_irqsave)(&ledger.pool_lock);
+	info->accounts = ledger.alive;
+	info->exited = ledger.nr_exited;
+	info->exited_dropped = ledger.exited_dropped;
+	info->threads_missed = ledger.missed;
+}
+
+/**
+ * ledger_create() - make an empty ledger
+ * @threads_max: room for so many live threads
+ * @exited_max: and for the accounts of so many that have exited
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int ledger_create(unsigned int threads_max, unsigned int exited_max)
+{
+	unsigned int buckets = roundup_pow_of_two(threads_max);
+	unsigned int i;
+
+	ledger.buckets = kvcalloc(buckets, sizeof(*ledger.buckets), GFP_KERNEL);
+	if (!ledger.buckets)
+		return -ENOMEM;
+	ledger.slots = threads_max + exited_max;
+	ledger.accounts = kvcalloc(ledger.slots, sizeof(*ledger.accounts), GFP_KERNEL);
+	if (!ledger.accounts) {
+		kvfree(ledger.buckets);
+		return -ENOMEM;
+	}
+
+	for (i = 0; i < buckets; i++)
+		raw_spin_lock_init(&ledger.buckets[i].lock);
+	ledger.hash_bits = ilog2(buckets);
+	ledger.exited_max = exited_max;
+	ledger.loaded_ns = ledger_now();
+	raw_spin_lock_init(&ledger.pool_lock);
+	INIT_LIST_HEAD(&ledger.free);
+	INIT_LIST_HEAD(&ledger.exited);
+	return 0;
+}
+
+/**
+ * ledger_destroy() - free it all
+ */
+void ledger_destroy(void)
+{
+	kvfree(ledger.accounts);
+	kvfree(ledger.buckets);
+}
