@@ -5,60 +5,113 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
 
+VERSION := 0.1.0
 BUILD   := build
 CXX     := g++-12
 CC      := gcc-12
-CLANG   ?= $(shell command -v clang-19 || command -v clang)
+CLANG   ?= $(shell command -v clang-19 || echo clang)
 BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
-V       ?= 0
+# The kernels that the VM boots and the tests run on.
+KERNELS := 6.1 6.12
+KERNEL  ?= 6.12
+CPUS    ?= 2
+
+V ?= 0
 ifeq ($(V),0)
-  Q := @
-  say = @printf '  %-7s %s\n' '$(1)' '$(2)';
+  Q   := @
+  say  = @printf '  %-7s %s\n' '$(1)' '$(2)';
 endif
 
-# -g1 keeps names for backtraces and symbols at a third of the size.
+# -g1 keeps function names for backtraces at a third of the size.
 OPT      ?= -O2 -g1
 INCLUDES := -Iuserspace -Iuserspace/include -Imodule -I$(BUILD)
-CXXFLAGS += -std=c++23 $(OPT) -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror -MMD -MP
-CXXFLAGS += -DFMT_HEADER_ONLY=0 -pthread
-LIBS     := -lbpf -lelf -lz -lzstd -lfmt -pthread
-# Static: the fiber workload's TLS symbol stays readable, and the program runs where Boost is not installed.
-LIBS     += -l:libboost_fiber.a -l:libboost_context.a
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror
+CXXFLAGS := -std=c++23 $(OPT) $(WARNINGS) -MMD -MP -pthread -DSCHEDSCOPE_VERSION='"$(VERSION)"'
+# Boost is static: the program then runs where Boost is not installed, a VM's guest for one.
+LIBS     := -lbpf -lelf -lz -lzstd -lfmt -l:libboost_fiber.a -l:libboost_context.a -pthread
 
-SOURCES  := $(filter-out %_test.cc %_fuzz.cc %_bench.cc userspace/cli/main.cc,$(wildcard userspace/*/*.cc))
-TESTS    := $(wildcard userspace/*/*_test.cc)
-OBJECTS  := $(SOURCES:%.cc=$(BUILD)/%.o)
-MAIN     := $(BUILD)/userspace/cli/main.o
-SKELETON := $(BUILD)/bpf/record.skel.h
-
-include mk/deps.mk
+SOURCES := $(filter-out %_test.cc %_fuzz.cc %_bench.cc userspace/cli/main.cc,$(wildcard userspace/*/*.cc))
+TESTS   := $(wildcard userspace/*/*_test.cc)
+GOLDEN  := $(wildcard tests/golden/*.cc)
+OBJECTS := $(SOURCES:%.cc=$(BUILD)/%.o)
+MAIN    := $(BUILD)/userspace/cli/main.o
+objects  = $(patsubst %.cc,$(BUILD)/%.o,$(1))
 
 .PHONY: all
-all: $(BUILD)/schedscope
+all: $(BUILD)/schedscope host-module
+
+include mk/deps.mk
+include mk/page.mk
+include mk/module.mk
+include mk/vm.mk
+include mk/check.mk
+include mk/install.mk
+
+define link
+	$(call say,LINK,$@)
+	$(Q)$(CXX) $(OPT) -o $@ $(filter %.o,$^) $(LIBS)
+endef
 
 $(BUILD)/schedscope: $(MAIN) $(OBJECTS)
-	$(call say,LINK,$@)
-	$(Q)$(CXX) $(OPT) -o $@ $^ $(LIBS)
+	$(link)
 
-$(BUILD)/unit-tests: $(TESTS:%.cc=$(BUILD)/%.o) $(OBJECTS)
-	$(call say,LINK,$@)
-	$(Q)$(CXX) $(OPT) -o $@ $^ $(LIBS) -lgtest -lgtest_main
+$(BUILD)/unit-tests: $(call objects,$(TESTS)) $(OBJECTS)
+	$(link) -lgtest -lgtest_main
 
-$(BUILD)/%.o: %.cc | $(BUILD_READY)
+$(BUILD)/golden: $(call objects,$(GOLDEN)) $(OBJECTS)
+	$(link)
+
+$(BUILD)/%.o: %.cc
 	$(call say,CXX,$<)
 	$(Q)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $(INCLUDES) -c -o $@ $<
 
-# One program a kernel interface; CO-RE makes it one binary for every kernel.
+# One object for all kernels: CO-RE fits it to the running one.
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) module/uapi/schedscope.h
 	$(call say,BPF,$<)
-	$(Q)mkdir -p $(@D) && $(CLANG) -g -O2 -Wall -Wextra -Werror -target bpf -D__TARGET_ARCH_x86 \
-	  -Imodule -idirafter /usr/include/x86_64-linux-gnu -c -o $@.tmp $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) -g -O2 -mcpu=v3 -Wall -Wextra -Wno-unused-parameter -Werror -target bpf \
+	  -D__TARGET_ARCH_x86 -Imodule -idirafter /usr/include/x86_64-linux-gnu -c -o $@.tmp $<
 	$(Q)$(BPFTOOL) gen object $@ $@.tmp && rm $@.tmp
 
 $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	$(call say,SKEL,$@)
-	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf >$@
 
-$(BUILD)/userspace/collect/%.o: $(SKELETON)
+$(BUILD)/userspace/collect/probes.o: $(BUILD)/bpf/record.skel.h
 
--include $(OBJECTS:.o=.d) $(MAIN:.o=.d) $(TESTS:%.cc=$(BUILD)/%.d)
+-include $(OBJECTS:.o=.d) $(MAIN:.o=.d) $(patsubst %.cc,$(BUILD)/%.d,$(TESTS) $(GOLDEN))
+
+.PHONY: demo
+demo: deps
+	@$(MAKE) --no-print-directory demo-ready
+	@tests/demo
+
+.PHONY: demo-ready
+demo-ready: $(BUILD)/schedscope vm-module-$(KERNEL)
+
+.PHONY: test
+test: deps
+	@$(MAKE) --no-print-directory test-ready
+	@tests/run
+
+.PHONY: test-ready
+test-ready: $(BUILD)/schedscope $(BUILD)/unit-tests $(BUILD)/golden $(BUILD)/ledger-math-test \
+  $(KERNELS:%=vm-module-%) selftests page-tests
+
+.PHONY: clean
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: help
+help:
+	@sed -n 's/^#: //p' Makefile
+
+#: make                 build all that this host can build into build/
+#: make deps            install the Debian packages that building and testing need
+#: make demo            the main job, in a VM: build/demo/report.html and more
+#: make test            all tests; closes on "N passed, N failed, N skipped"
+#: make vm [KERNEL=6.1|6.12] [CPUS=n] [CMD='...']   a VM that sees this tree, with a shell or CMD
+#: make check           format, clang-tidy, checkpatch, sparse, shellcheck
+#: make install [PREFIX=...] [DESTDIR=...]   program, header, DKMS source, udev rule
+#: make clean           remove build/
+#: V=1                  show the commands

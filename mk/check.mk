@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What a reviewer would say, said by tools.
+
+CPP_FILES := $(wildcard userspace/*/*.cc userspace/*/*.h userspace/include/schedscope/*.hpp tests/golden/*.cc tests/golden/*.h)
+C_FILES   := $(wildcard module/*.c module/*.h module/uapi/*.h bpf/*.c bpf/*.h)
+SHELL_FILES = $(shell git ls-files | xargs -r grep -lE '^\#!/(usr/)?bin/(env )?(ba)?sh')
+
+.PHONY: check
+check: check-format check-shell check-kernel check-tidy
+
+.PHONY: check-format
+check-format:
+	$(call say,FORMAT,$(words $(CPP_FILES)) files)
+	$(Q)clang-format-19 --dry-run --Werror $(CPP_FILES)
+
+.PHONY: check-shell
+check-shell:
+	$(call say,SHELL,shellcheck)
+	$(Q)shellcheck -x $(SHELL_FILES)
+
+# BPF's section macros and CO-RE attributes are not kernel C: checkpatch cannot parse some.
+CHECKPATCH := --no-tree --strict --quiet --terse --show-types -f --ignore \
+  SPDX_LICENSE_TAG,LINE_SPACING,FILE_PATH_CHANGES,AVOID_EXTERNS,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE
+
+.PHONY: check-kernel
+check-kernel:
+	$(call say,CHECK,checkpatch)
+	$(Q)perl $$(tests/vm/kernels source)/scripts/checkpatch.pl $(CHECKPATCH) $(C_FILES)
+	$(Q)for kernel in $(KERNELS); do \
+	  printf '  %-7s %s\n' SPARSE $$kernel; \
+	  $(MAKE) --no-print-directory -s -C module modules KDIR=$$(tests/vm/kernels kdir $$kernel) \
+	    OUT=$(abspath $(BUILD))/sparse/$$kernel CC=$(CC) W=1 C=2 CF=-D__CHECK_ENDIAN__ 2>&1 | \
+	    { ! grep -E 'warning|error'; } || exit 1; done
+
+.PHONY: check-tidy
+check-tidy: $(BUILD)/bpf/record.skel.h
+	$(call say,TIDY,$(words $(SOURCES)) files)
+	$(Q)printf '%s\n' $(SOURCES) userspace/cli/main.cc | \
+	  xargs -P 2 -n 4 clang-tidy-19 --quiet -- -x c++ -std=c++23 $(INCLUDES) \
+	  -DSCHEDSCOPE_VERSION='"$(VERSION)"' 2> >(grep -v 'warnings generated' >&2)

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# schedscope.ko, out of tree: build/module/RELEASE/schedscope.ko
+
+MODULE_SOURCES := $(wildcard module/*.c module/*.h module/uapi/*.h) module/Kbuild module/Makefile
+MODULE_FLAGS   ?= W=1
+
+# $(1): headers, $(2): release
+build_module = $(MAKE) --no-print-directory -s -C module modules KDIR=$(1) \
+  OUT=$(abspath $(BUILD)/module/$(2)) CC=$(CC) $(MODULE_FLAGS)
+
+# A host without headers for its kernel builds everything else.
+HOST_KDIR := $(wildcard /lib/modules/$(shell uname -r)/build)
+
+.PHONY: host-module
+host-module:
+ifneq ($(HOST_KDIR),)
+	$(call say,KBUILD,$(shell uname -r))
+	$(Q)$(call build_module,$(HOST_KDIR),$(shell uname -r))
+else
+	@echo "  no module: no headers of this host's kernel ($(shell uname -r)) are installed"
+endif
+
+.PHONY: vm-module-%
+vm-module-%:
+	$(Q)tests/vm/kernels fetch $*
+	$(call say,KBUILD,$*)
+	$(Q)$(call build_module,$$(tests/vm/kernels kdir $*),$$(tests/vm/kernels release $*))
+
+$(BUILD)/ledger-math-test: module/ledger_math_test.c module/ledger_math.h
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -O2 -g -Wall -Wextra -Werror -Imodule -o $@ $<

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <unistd.h>
+
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "base/duration.h"
+#include "capture/reader.h"
+#include "cli/output.h"
+#include "cli/verbs.h"
+#include "report/html.h"
+#include "report/json.h"
+#include "report/load.h"
+#include "report/pictures.h"
+#include "report/text.h"
+
+namespace schedscope::cli {
+namespace {
+
+struct Arguments {
+  std::string file = "schedscope.data";
+  std::string html;
+  std::string thread;
+  std::string from, to;
+  std::size_t top = 20;
+  bool json = false;
+};
+
+// --from and --to count from the capture's start.
+Result<analysis::Window> window_of(const Arguments& arguments) {
+  analysis::Window window;
+  if (arguments.from.empty() && arguments.to.empty()) return window;
+  const auto reader = capture::Reader::open(arguments.file);
+  if (!reader) return std::unexpected(reader.error());
+  const std::uint64_t start_ns = reader->machine().start_ns;
+  for (const auto& [text, edge] :
+       {std::pair(&arguments.from, &window.from_ns), std::pair(&arguments.to, &window.to_ns)}) {
+    if (text->empty()) continue;
+    const auto offset = parse_duration(*text);
+    if (!offset) return std::unexpected(offset.error());
+    *edge = start_ns + static_cast<std::uint64_t>(offset->count());
+  }
+  if (window.to_ns != 0 && window.from_ns >= window.to_ns) {
+    return fail("report that stretch", "--to is not after --from", "both count from the start",
+                Exit::usage);
+  }
+  return window;
+}
+
+Result<void> show(const analysis::Report& report, const Arguments& arguments) {
+  if (arguments.json) return print_result(report::json_report(report));
+  if (!arguments.html.empty()) return {};
+  report::TextOptions options = report::options_for(STDOUT_FILENO);
+  options.thread = arguments.thread;
+  options.top = arguments.top;
+  return print_result(report::text_report(report, options));
+}
+
+Result<Exit> run_report(const Arguments& arguments) {
+  const auto window = window_of(arguments);
+  if (!window) return std::unexpected(window.error());
+  report::Pictures pictures(report::Pictures::default_cells, *window);
+  std::vector<timeline::Sink*> sinks;
+  if (!arguments.html.empty()) sinks.push_back(&pictures);
+  const auto report = report::load(arguments.file, *window, sinks);
+  if (!report) return std::unexpected(report.error());
+
+  if (!arguments.html.empty()) {
+    if (auto written = report::write_html(arguments.html, *report, pictures); !written) {
+      return std::unexpected(written.error());
+    }
+    fmt::print(stderr, "schedscope: wrote {}\n", arguments.html);
+  }
+  if (auto shown = show(*report, arguments); !shown) return std::unexpected(shown.error());
+  if (report->complete) return Exit::done;
+  fmt::print(stderr, "schedscope: the capture is not whole: {}; reported what is there\n",
+             report->damage);
+  return Exit::input;
+}
+
+}  // namespace
+
+void add_report(CLI::App& app, Run& run) {
+  CLI::App* verb = app.add_subcommand("report", "Analyse a capture");
+  auto arguments = std::make_shared<Arguments>();
+  verb->add_option("file", arguments->file, "The capture")->capture_default_str();
+  verb->add_flag("--json", arguments->json, "As JSON");
+  verb->add_option("--html", arguments->html, "Write a page with a timeline here");
+  verb->add_option("--thread", arguments->thread, "Only threads with this tid or in whose name it is");
+  verb->add_option("--top", arguments->top, "Rows of each table, 0 for all")->capture_default_str();
+  verb->add_option("--from", arguments->from, "From this time after the start: 1.5s, 200ms");
+  verb->add_option("--to", arguments->to, "Up to this time after the start");
+  verb->callback([&run, arguments] { run = [arguments] { return run_report(*arguments); }; });
+}
+
+}  // namespace schedscope::cli

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "collect/probes.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdarg>
+#include <cstdio>
+
+#include <fmt/format.h>
+
+#include "base/fd.h"
+#include "bpf/record.skel.h"
+#include "collect/kernel_btf.h"
+
+namespace schedscope::collect {
+namespace {
+
+// Layout shared with bpf/ring.bpf.h, which no C++ compiler can include.
+struct alignas(128) CpuState {
+  std::uint64_t produced, lost, switches;
+  std::uint64_t gap_count, gap_begin_ns, gap_end_ns;
+  std::array<std::uint32_t, 8> slice_end;
+  std::uint64_t current;
+};
+
+constexpr std::uint64_t mib = 1024 * 1024;
+
+// libbpf speaks through a callback; what it said last explains a failure best.
+std::string last_words;
+
+int keep_last_words(libbpf_print_level level, const char* format, va_list args) {
+  if (level != LIBBPF_WARN) return 0;
+  std::array<char, 512> line{};
+  std::vsnprintf(line.data(), line.size(), format, args);
+  last_words = line.data();
+  while (!last_words.empty() && last_words.back() == '\n') last_words.pop_back();
+  return 0;
+}
+
+std::unexpected<Error> load_failure(std::string_view tried, int code) {
+  if (code == EPERM || code == EACCES) {
+    return fail_errno(tried, "run as root, or with CAP_BPF and CAP_PERFMON", Exit::machine, code);
+  }
+  Error error = fail_errno(tried, "`schedscope doctor` says what this machine can do",
+                           Exit::machine, code)
+                    .error();
+  if (!last_words.empty()) error.wrong += " (" + last_words + ")";
+  return std::unexpected(std::move(error));
+}
+
+struct DestroySkeleton {
+  void operator()(record_bpf* skeleton) const { record_bpf__destroy(skeleton); }
+};
+struct DestroyLink {
+  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
+};
+struct FreeRings {
+  void operator()(ring_buffer* rings) const { ring_buffer__free(rings); }
+};
+
+// Who to hand a CPU's records to while a drain runs.
+struct RingContext {
+  std::uint32_t cpu;
+  const Probes::Take* const* take;
+};
+
+int take_record(void* context, void* data, std::size_t size) {
+  const auto* ring = static_cast<const RingContext*>(context);
+  if (size < sizeof(schedscope_rec)) return 0;
+  (**ring->take)(ring->cpu, RecordView(static_cast<const schedscope_rec*>(data)));
+  return 0;
+}
+
+}  // namespace
+
+struct Probes::State {
+  std::unique_ptr<record_bpf, DestroySkeleton> skeleton;
+  std::vector<std::unique_ptr<bpf_link, DestroyLink>> links;
+  std::vector<Fd> ring_fds;
+  std::vector<RingContext> contexts;
+  std::unique_ptr<ring_buffer, FreeRings> rings;
+  const Take* take = nullptr;
+  std::vector<std::string> missing;
+  std::uint32_t cpus = 0;
+  Fd stats_fd;
+
+  struct Measured {
+    std::uint64_t run_ns = 0, runs = 0, switches = 0;
+  };
+  Measured measured;
+  Measured before;
+
+  [[nodiscard]] CpuState cpu_state(std::uint32_t cpu) const;
+  [[nodiscard]] Measured program_times() const;
+  [[nodiscard]] std::uint64_t recursion_misses() const;
+  Result<void> open(const ProbeOptions& options);
+  void choose_programs();
+  Result<void> make_rings(std::uint64_t bytes);
+  Result<void> attach();
+};
+
+Probes::Probes(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Probes::Probes(Probes&&) noexcept = default;
+Probes& Probes::operator=(Probes&&) noexcept = default;
+Probes::~Probes() = default;
+
+std::uint64_t Probes::default_ring_bytes() { return 8 * mib; }
+
+Result<void> Probes::State::open(const ProbeOptions& options) {
+  skeleton.reset(record_bpf__open());
+  if (!skeleton) return load_failure("open the BPF programs", errno);
+
+  cpus = static_cast<std::uint32_t>(libbpf_num_possible_cpus());
+  bpf_map__set_max_entries(skeleton->maps.cpu_states, cpus);
+  bpf_map__set_max_entries(skeleton->maps.rings, cpus);
+  skeleton->rodata->filtering = options.filtering;
+  skeleton->rodata->rr_slice_ns = options.rr_slice_ns;
+  return {};
+}
+
+void Probes::State::choose_programs() {
+  const auto btf = KernelBtf::load();
+  const bool tells = btf && btf->has_tracepoint("sched_set_need_resched_tp");
+  const bool timer = btf && btf->has_tracepoint("local_timer_entry");
+  skeleton->rodata->kernel_tells_resched = tells;
+  bpf_program__set_autoload(skeleton->progs.on_need_resched, tells);
+  bpf_program__set_autoload(skeleton->progs.on_timer_entry, timer);
+  bpf_program__set_autoload(skeleton->progs.on_timer_exit, timer);
+  if (!timer) {
+    missing.emplace_back(
+        "no local_timer_entry tracepoint: a slice that the tick ended shows as unknown");
+  }
+  if (!tells) {
+    missing.emplace_back(
+        "no sched_set_need_resched_tp (before Linux 6.16): expired and preempted are inferred, "
+        "see metrics");
+  }
+  if (btf && !btf->has_field("sched_entity", "slice")) {
+    missing.emplace_back("no nominal slice: this kernel's fair scheduler (CFS) grants none");
+  }
+}
+
+Result<void> Probes::State::make_rings(std::uint64_t bytes) {
+  contexts.reserve(cpus);  // the rings keep pointers into it
+  for (std::uint32_t cpu = 0; cpu < cpus; ++cpu) {
+    Fd ring(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "cpu_ring", 0, 0, static_cast<__u32>(bytes),
+                           nullptr));
+    if (!ring.valid()) return load_failure("make a ring for each CPU", errno);
+    const int fd = ring.get();
+    if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.rings), &cpu, &fd, BPF_ANY) != 0) {
+      return load_failure("hand a CPU its ring", errno);
+    }
+    contexts.push_back({.cpu = cpu, .take = &take});
+    int failed = 0;
+    if (!rings) {
+      rings.reset(ring_buffer__new(fd, take_record, &contexts.back(), nullptr));
+      failed = rings ? 0 : errno;
+    } else {
+      failed = -ring_buffer__add(rings.get(), fd, take_record, &contexts.back());
+    }
+    if (failed != 0) return load_failure("map a CPU's ring", failed);
+    ring_fds.push_back(std::move(ring));
+  }
+  return {};
+}
+
+Result<void> Probes::State::attach() {
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, skeleton->obj) {
+    if (!bpf_program__autoload(program) || program == skeleton->progs.walk_tasks) continue;
+    std::unique_ptr<bpf_link, DestroyLink> link(bpf_program__attach(program));
+    if (!link) {
+      return load_failure(fmt::format("attach to {}", bpf_program__section_name(program)), errno);
+    }
+    links.push_back(std::move(link));
+  }
+  return {};
+}
+
+Result<Probes> Probes::create(const ProbeOptions& options) {
+  libbpf_set_print(keep_last_words);
+  last_words.clear();
+  auto state = std::make_unique<State>();
+  if (auto opened = state->open(options); !opened) return std::unexpected(opened.error());
+  state->choose_programs();
+  if (const int failed = record_bpf__load(state->skeleton.get()); failed != 0) {
+    return load_failure("load the BPF programs", -failed);
+  }
+  const std::uint64_t bytes = options.ring_bytes != 0 ? options.ring_bytes : default_ring_bytes();
+  if (auto made = state->make_rings(bytes); !made) return std::unexpected(made.error());
+  if (auto attached = state->attach(); !attached) return std::unexpected(attached.error());
+  return Probes(std::move(state));
+}
+
+Result<void> Probes::select(std::uint32_t tid) {
+  const std::uint64_t any_start = 0;
+  const int map = bpf_map__fd(state_->skeleton->maps.selected_tids);
+  if (bpf_map_update_elem(map, &tid, &any_start, BPF_ANY) == 0) return {};
+  return fail_errno(fmt::format("select thread {}", tid));
+}
+
+void Probes::start() { state_->skeleton->bss->recording = true; }
+void Probes::stop() { state_->skeleton->bss->recording = false; }
+
+void Probes::drain(const Take& take) {
+  state_->take = &take;
+  ring_buffer__consume(state_->rings.get());
+  state_->take = nullptr;
+}
+
+void Probes::drain_gaps(const Take& take) {
+  for (std::uint32_t cpu = 0; cpu < state_->cpus; ++cpu) {
+    const CpuState state = state_->cpu_state(cpu);
+    if (state.gap_count == 0) continue;
+    auto lost = make_record<schedscope_lost>(SCHEDSCOPE_REC_LOST, state.gap_end_ns,
+                                             static_cast<std::uint16_t>(cpu));
+    lost.count = state.gap_count;
+    lost.begin_ns = state.gap_begin_ns;
+    lost.end_ns = state.gap_end_ns;
+    lost.cause = SCHEDSCOPE_LOST_RING_FULL;
+    take(cpu, view_of(lost));
+  }
+}
+
+Result<void> Probes::walk(std::uint16_t flag, const std::function<void(RecordView)>& take) {
+  state_->skeleton->bss->walk_flag = flag;
+  const std::unique_ptr<bpf_link, DestroyLink> link(
+      bpf_program__attach_iter(state_->skeleton->progs.walk_tasks, nullptr));
+  if (!link) return load_failure("walk the threads", errno);
+  const Fd walk(bpf_iter_create(bpf_link__fd(link.get())));
+  if (!walk.valid()) return load_failure("walk the threads", errno);
+
+  std::vector<std::byte> buffer(sizeof(schedscope_task) * 512);
+  std::size_t filled = 0;
+  for (;;) {
+    const ssize_t got = ::read(walk.get(), buffer.data() + filled, buffer.size() - filled);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (got < 0) return fail_errno("walk the threads");
+    if (got == 0) return {};
+    filled += static_cast<std::size_t>(got);
+    std::size_t at = 0;
+    for (; at + sizeof(schedscope_task) <= filled; at += sizeof(schedscope_task)) {
+      take(RecordView(reinterpret_cast<const schedscope_rec*>(buffer.data() + at)));
+    }
+    std::copy(buffer.begin() + static_cast<std::ptrdiff_t>(at),
+              buffer.begin() + static_cast<std::ptrdiff_t>(filled), buffer.begin());
+    filled -= at;
+  }
+}
+
+CpuState Probes::State::cpu_state(std::uint32_t cpu) const {
+  CpuState state{};
+  bpf_map_lookup_elem(bpf_map__fd(skeleton->maps.cpu_states), &cpu, &state);
+  return state;
+}
+
+std::uint64_t Probes::State::recursion_misses() const {
+  std::uint64_t misses = 0;
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, skeleton->obj) {
+    bpf_prog_info info{};
+    __u32 bytes = sizeof(info);
+    if (!bpf_program__autoload(program)) continue;
+    if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &bytes) == 0) {
+      misses += info.recursion_misses;
+    }
+  }
+  return misses;
+}
+
+Probes::State::Measured Probes::State::program_times() const {
+  Measured sum;
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, skeleton->obj) {
+    bpf_prog_info info{};
+    __u32 bytes = sizeof(info);
+    if (!bpf_program__autoload(program) || program == skeleton->progs.walk_tasks) continue;
+    if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &bytes) != 0) continue;
+    sum.run_ns += info.run_time_ns;
+    sum.runs += info.run_cnt;
+  }
+  for (std::uint32_t cpu = 0; cpu < cpus; ++cpu) sum.switches += cpu_state(cpu).switches;
+  return sum;
+}
+
+void Probes::measure(bool on) {
+  if (on == state_->stats_fd.valid()) return;
+  if (on) {
+    state_->stats_fd = Fd(bpf_enable_stats(BPF_STATS_RUN_TIME));
+    state_->before = state_->program_times();
+    return;
+  }
+  const State::Measured now = state_->program_times();
+  state_->stats_fd.reset();
+  state_->measured.run_ns += now.run_ns - state_->before.run_ns;
+  state_->measured.runs += now.runs - state_->before.runs;
+  state_->measured.switches += now.switches - state_->before.switches;
+}
+
+std::vector<schedscope_cpu_stats> Probes::stats() const {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  const std::uint64_t now_ns =
+      static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
+
+  std::vector<schedscope_cpu_stats> all;
+  for (std::uint32_t cpu = 0; cpu < state_->cpus; ++cpu) {
+    const CpuState state = state_->cpu_state(cpu);
+    auto stats = make_record<schedscope_cpu_stats>(SCHEDSCOPE_REC_CPU_STATS, now_ns,
+                                                   static_cast<std::uint16_t>(cpu));
+    stats.produced = state.produced;
+    stats.lost[SCHEDSCOPE_LOST_RING_FULL] = state.lost;
+    stats.switches = state.switches;
+    all.push_back(stats);
+  }
+  auto machine = make_record<schedscope_cpu_stats>(SCHEDSCOPE_REC_CPU_STATS, now_ns);
+  machine.produced = machine.lost[SCHEDSCOPE_LOST_RECURSION] = state_->recursion_misses();
+  machine.run_ns = state_->measured.run_ns;
+  machine.runs = state_->measured.runs;
+  machine.switches = state_->measured.switches;
+  all.push_back(machine);
+  return all;
+}
+
+const std::vector<std::string>& Probes::missing() const { return state_->missing; }
+
+std::uint64_t Probes::selection_failed() const {
+  return state_->skeleton->bss->selection_failed;
+}
+
+}  // namespace schedscope::collect

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "collect/support.h"
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "base/file.h"
+#include "collect/kernel_btf.h"
+#include "collect/ledger.h"
+#include "collect/machine_info.h"
+#include "collect/probes.h"
+#include "collect/user_rings.h"
+
+namespace schedscope::collect {
+namespace {
+
+Check from_error(std::string name, const Error& error) {
+  return {.name = std::move(name), .found = error.wrong, .cure = error.cure};
+}
+
+Check check_kernel(const capture::Machine& machine) {
+  Check check{.name = "kernel", .works = true};
+  check.found = fmt::format("{}, {} CPUs, {}", machine.kernel, machine.cpus,
+                            machine.scheduler.empty() ? "scheduler unknown" : machine.scheduler);
+  if (machine.hz != 0) check.found += fmt::format(", HZ={}", machine.hz);
+  return check;
+}
+
+Check check_btf() {
+  const auto btf = KernelBtf::load();
+  Check check = btf ? Check{.name = "BTF", .works = true, .found = "/sys/kernel/btf/vmlinux"}
+                    : from_error("BTF", btf.error());
+  check.needed = true;
+  return check;
+}
+
+// The real programs, loaded and attached, with the smallest rings.
+Check check_probes(std::vector<std::string>& missing) {
+  const auto probes = Probes::create({.ring_bytes = static_cast<std::uint64_t>(::getpagesize())});
+  Check check = probes ? Check{.name = "eBPF probes", .works = true, .found = "load and attach"}
+                       : from_error("eBPF probes", probes.error());
+  check.needed = true;
+  if (probes) missing = probes->missing();
+  return check;
+}
+
+Check check_module() {
+  const auto ledger = Ledger::open();
+  if (ledger) {
+    const auto info = ledger->info();
+    return {.name = "module",
+            .works = true,
+            .found = fmt::format("ABI {}.{}, {} threads have an account", info->abi_major,
+                                 info->abi_minor, info->accounts)};
+  }
+  Check check = from_error("module", ledger.error());
+  if (ledger.error().code == ENOENT) {
+    check.found = "schedscope.ko is not loaded: no ledger, no second witness";
+    if (!std::filesystem::exists("/proc/modules")) {
+      check.found = "this kernel loads no modules: no ledger, no second witness";
+      check.cure.clear();
+    }
+  }
+  return check;
+}
+
+Check check_lockdown() {
+  const std::string state = read_text("/sys/kernel/security/lockdown").value_or("");
+  Check check{.name = "lockdown", .works = true, .found = "none"};
+  if (state.find("[integrity]") != std::string::npos) {
+    check.found = "integrity: BPF works, the module must be signed";
+  } else if (state.find("[confidentiality]") != std::string::npos) {
+    check = {.name = "lockdown",
+             .works = false,
+             .found = "confidentiality: BPF may not read the kernel",
+             .cure = "boot without lockdown=confidentiality"};
+  }
+  return check;
+}
+
+Check check_user_threads() {
+  const auto rings = UserRings::create();
+  if (!rings) return from_error("user threads (told)", rings.error());
+  Check check{.name = "user threads (told)", .works = rings->warning().empty(), .found = "socket"};
+  check.found = check.works ? "runtimes that include schedscope/uthread.h" : rings->warning();
+  return check;
+}
+
+Check check_clocks(const capture::Machine& machine) {
+  const bool tsc = machine.clocksource == "tsc" || machine.clocksource == "kvm-clock";
+  return {.name = "clock",
+          .works = true,
+          .found = machine.clocksource.empty() ? "unknown" : machine.clocksource,
+          .cure = tsc ? "" : "a clock source other than tsc makes each switch dearer to stamp"};
+}
+
+}  // namespace
+
+std::vector<Check> check_machine() {
+  const capture::Machine machine = read_machine();
+  std::vector<Check> checks = {check_kernel(machine), check_btf()};
+  std::vector<std::string> missing;
+  checks.push_back(check_probes(missing));
+  const bool probes = checks.back().works;
+  checks.push_back(check_lockdown());
+  checks.push_back(check_module());
+  checks.push_back(check_user_threads());
+  checks.push_back(check_clocks(machine));
+  for (const std::string& text : missing) {
+    checks.push_back({.name = "slice ends", .works = false, .found = text});
+  }
+  if (probes && missing.empty()) {
+    checks.push_back({.name = "slice ends", .works = true, .found = "the kernel tells who asked"});
+  }
+  return checks;
+}
+
+}  // namespace schedscope::collect
