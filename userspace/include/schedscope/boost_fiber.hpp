@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * schedscope/boost_fiber.hpp: Boost.Fiber, seen by schedscope. On each thread that runs fibers,
+ * where the program would say use_scheduling_algorithm<Algo>(…):
+ *
+ *	boost::fibers::use_scheduling_algorithm<schedscope::observed<Algo>>(…);
+ *
+ * with Algo any scheduling algorithm without properties of its own: round_robin, shared_work,
+ * work_stealing or one's own. And, inside a fiber, if wanted:
+ *
+ *	schedscope::name_fiber("reader");
+ *
+ * What is told: every fiber's becoming ready, switches, parking (in a mutex, condition variable,
+ * channel, join or sleep) and end. The thread's own context is a fiber called "main"; the
+ * dispatcher is the runtime itself, id 0. A fiber that another thread makes ready counts as
+ * parked until the scheduler of its carrier looks, as does one whose sleep is over.
+ *
+ * C++14; Boost 1.74 and later. Where Boost hides whether a fiber waits (from 1.75 on), a yield
+ * takes three records instead of one.
+ */
+#ifndef SCHEDSCOPE_BOOST_FIBER_HPP
+#define SCHEDSCOPE_BOOST_FIBER_HPP
+
+#include <cstdint>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+#include <boost/fiber/algo/algorithm.hpp>
+#include <boost/fiber/algo/round_robin.hpp>
+#include <boost/fiber/algo/shared_work.hpp>
+#include <boost/fiber/algo/work_stealing.hpp>
+#include <boost/fiber/context.hpp>
+#include <boost/fiber/properties.hpp>
+#include <boost/fiber/type.hpp>
+
+#include "schedscope/uthread.h"
+
+namespace schedscope {
+
+namespace detail {
+
+// What is known of a fiber; Boost destroys it with the fiber.
+class observed_fiber final : public boost::fibers::fiber_properties {
+ public:
+  explicit observed_fiber(boost::fibers::context* context) noexcept
+      : fiber_properties{context}, id_{schedscope_uthread_new()} {}
+  observed_fiber(observed_fiber const&) = delete;
+  observed_fiber& operator=(observed_fiber const&) = delete;
+  ~observed_fiber() override { end(); }
+
+  std::uint64_t id() const noexcept { return id_; }
+  void end() noexcept {
+    if (!ended_) schedscope_uthread_end(id_);
+    ended_ = true;
+  }
+
+ private:
+  std::uint64_t const id_;
+  bool ended_ = false;
+};
+
+// The fiber's own record, made when it is first met; null for the dispatcher, without memory,
+// and where the program's own algorithm has attached something else.
+inline observed_fiber* observe(boost::fibers::context* context) noexcept {
+  if (context->is_context(boost::fibers::type::dispatcher_context)) return nullptr;
+  if (auto* known = context->get_properties()) return static_cast<observed_fiber*>(known);
+  auto* made = new (std::nothrow) observed_fiber{context};
+  if (made != nullptr) context->set_properties(made);
+  return made;
+}
+
+enum class leaves { ready, parked, over, unknown };
+
+// Whether a context that gives up its thread waits for something. While this is asked it still
+// holds the lock of what it waits for, so nobody can have woken it.
+template <typename Context>
+auto how_it_leaves(Context const& context, int) noexcept
+    -> decltype(context.wait_is_linked(), leaves::ready) {
+  if (context.wait_hook_.is_linked() || context.sleep_is_linked()) return leaves::parked;
+  if (context.is_context(boost::fibers::type::worker_context) && !context.worker_is_linked())
+    return leaves::over;
+  return leaves::ready;
+}
+
+template <typename Context>
+leaves how_it_leaves(Context const& context, long) noexcept {
+  if (context.is_context(boost::fibers::type::worker_context) && !context.worker_is_linked())
+    return leaves::over;
+  return leaves::unknown;
+}
+
+// Run queues that carriers share: Boost has one of each kind a process.
+template <typename Algo>
+constexpr std::uint64_t run_queue() noexcept {
+  constexpr std::uint64_t no_tid = std::uint64_t{1} << 32;
+  if (std::is_base_of<boost::fibers::algo::shared_work, Algo>::value) return no_tid + 1;
+  if (std::is_base_of<boost::fibers::algo::work_stealing, Algo>::value) return no_tid + 2;
+  return 0;
+}
+
+}  // namespace detail
+
+// Algo, and everything that it decides told to schedscope.
+template <typename Algo>
+class observed final : public Algo {
+  static_assert(std::is_base_of<boost::fibers::algo::algorithm, Algo>::value,
+                "observed<> takes a scheduling algorithm of Boost.Fiber");
+  static_assert(
+      !std::is_base_of<boost::fibers::algo::algorithm_with_properties_base, Algo>::value,
+      "an algorithm with properties of its own has no room for schedscope's: call uthread.h from "
+      "it");
+
+ public:
+  template <typename... Args>
+  explicit observed(Args&&... args) : Algo(std::forward<Args>(args)...) {
+    schedscope_uthread_carrier("boost.fiber", detail::run_queue<Algo>());
+    auto* const main = boost::fibers::context::active();
+    bool const known = main->get_properties() != nullptr;
+    auto* const fiber = detail::observe(main);
+    if (!known && fiber != nullptr) schedscope_uthread_name(fiber->id(), "main");
+    run(main);
+  }
+
+  // Told before the algorithm knows of it: another carrier may run it, and end it, at once.
+  void awakened(boost::fibers::context* context) noexcept override {
+    if (context == current_) note_direct_switch();
+    if (auto* fiber = detail::observe(context)) {
+      // A yield: it was left as ready, and never was anything else.
+      if (fiber->id() == left_ready_)
+        left_ready_ = 0;
+      else
+        schedscope_uthread_ready(fiber->id());
+    }
+    Algo::awakened(context);
+  }
+
+  boost::fibers::context* pick_next() noexcept override {
+    // A fiber that gave up its thread in no way that Boost shows, and that nobody made ready
+    // since: a channel's producer that waits for its slot to be taken.
+    if (left_ready_ != 0) {
+      schedscope_uthread_park(left_ready_);
+      left_ready_ = 0;
+    }
+    if (fiber_ != nullptr) leave();
+    auto* const next = Algo::pick_next();
+    if (next != nullptr) run(next);  // else the dispatcher, which alone is told so, goes on
+    return next;
+  }
+
+ private:
+  void run(boost::fibers::context* context) noexcept {
+    current_ = context;
+    fiber_ = detail::observe(context);
+    schedscope_uthread_switch(fiber_ != nullptr ? fiber_->id() : 0);
+  }
+
+  void leave() noexcept {
+    switch (detail::how_it_leaves(*current_, 0)) {
+      case detail::leaves::ready:
+        left_ready_ = fiber_->id();
+        break;
+      case detail::leaves::over:
+        fiber_->end();
+        break;
+      case detail::leaves::parked:
+      case detail::leaves::unknown:
+        schedscope_uthread_park(fiber_->id());
+        break;
+    }
+  }
+
+  // launch::dispatch goes to the new fiber without asking the algorithm; the first that is
+  // heard of it is that the one before is ready.
+  void note_direct_switch() noexcept {
+    auto* const now = boost::fibers::context::active();
+    if (now == current_) return;
+    left_ready_ = fiber_ != nullptr ? fiber_->id() : 0;
+    run(now);
+  }
+
+  boost::fibers::context* current_ = nullptr;  // runs on this thread now, or is about to
+  detail::observed_fiber* fiber_ = nullptr;    // of current_, null for the dispatcher
+  std::uint64_t left_ready_ = 0;               // has just left its thread, ready as it seems
+};
+
+// Names the fiber that calls. Nothing happens on a thread whose algorithm is not observed.
+inline void name_fiber(char const* name) noexcept {
+  auto* const properties = boost::fibers::context::active()->get_properties();
+  if (auto* fiber = dynamic_cast<detail::observed_fiber*>(properties))
+    schedscope_uthread_name(fiber->id(), name);
+}
+
+}  // namespace schedscope
+
+#endif  // SCHEDSCOPE_BOOST_FIBER_HPP
