@@ -18,31 +18,37 @@ namespace schedscope::capture {
 // to which time all sources are complete: the reader merges by it.
 class Writer {
  public:
-  // Creates `path` (mode 0600, replaces a regular file). Errors: Exit::machine.
+  // Creates `path` (mode 0600, replaces a regular file and nothing else). Errors: Exit::machine.
   [[nodiscard]] static Result<Writer> create(const std::filesystem::path& path,
                                              const Machine& machine);
   Writer(Writer&&) noexcept;
   Writer& operator=(Writer&&) noexcept;
   ~Writer();  // without finish() the file stays readable, and is read as incomplete
 
-  // `source` is the CPU number, or carrier_source + tid, or agent_source.
+  // `source` is the CPU number, or carrier_source + tid, or agent_source. A record that is not
+  // of this schema is dropped, with cause SCHEDSCOPE_LOST_INVALID.
   static constexpr std::uint64_t agent_source = 1ULL << 40;
   static constexpr std::uint64_t carrier_source = 1ULL << 32;
   void add(std::uint64_t source, RecordView record);
 
-  // Writes what was added as one chunk. `watermark_ns`: no later chunk holds a record
-  // older than this. On an error (full disk) the file is cut back to its last whole chunk,
-  // the records of this chunk are counted in dropped(), and the caller may try again later.
+  // Writes what was added, as one chunk unless it is a lot. `watermark_ns`: no later chunk
+  // holds a record older than this. On an error (full disk) the file is cut back to its last
+  // whole chunk, the records that were not written are counted in dropped(), and the caller
+  // may try again later. The next chunk that can be written begins each source that lost
+  // records with a schedscope_lost of cause SCHEDSCOPE_LOST_WRITE. A limit on the file's size
+  // (RLIMIT_FSIZE) is an error like others only while the process ignores SIGXFSZ.
   [[nodiscard]] Result<void> flush(std::uint64_t watermark_ns);
 
-  // Replaces the machine description (what is only known at the end) and closes the file
-  // as complete; end_ns is when recording ended.
+  // Writes what is pending, replaces the machine description (what is only known at the end)
+  // and closes the file as complete; end_ns is when recording ended. An error may still leave
+  // a complete file, when records did not fit but the rest did: it then tells its loss.
   [[nodiscard]] Result<void> finish(const Machine& machine, std::uint64_t end_ns);
 
   [[nodiscard]] std::uint64_t pending_records() const;
   [[nodiscard]] std::uint64_t pending_bytes() const;  // uncompressed, for the caller's fill mark
   [[nodiscard]] std::uint64_t file_bytes() const;
   [[nodiscard]] std::uint64_t dropped() const;  // records that could not be written
+  [[nodiscard]] std::uint64_t dropped(std::uint64_t source) const;  // of those, of one source
 
  private:
   struct State;
