@@ -8,7 +8,8 @@ namespace schedscope::timeline {
 
 // Takes what a timeline finds. Each thread's, CPU's and user thread's own stretches come in
 // time order, without holes and without overlaps: they tile its wall time. Between two
-// threads there is no order.
+// threads there is no order. A thread's stretches come when its next switch-out has shown that
+// none was missed, a user thread's when its carrier's have come: both later than they ended.
 class Sink {
  public:
   virtual ~Sink() = default;
@@ -16,6 +17,10 @@ class Sink {
   virtual void span(const Span&) {}
   virtual void user_span(const UserSpan&) {}
   virtual void cpu_span(const CpuSpan&) {}
+  // user_span() costs a call for each ready user thread at each carrier's coming and going;
+  // sums of their times need no spans, see UserThread.
+  [[nodiscard]] virtual bool wants_user_spans() const { return false; }
+  virtual void hostages(const HostageSpan&) {}
   // A runtime switched to this user thread (UserIndex of it): one call per switch.
   virtual void user_switch(UserIndex) {}
   // Every record, before the timeline takes it: for what needs no timeline (counts, wakers).

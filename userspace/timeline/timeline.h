@@ -19,8 +19,14 @@ namespace schedscope::timeline {
 // counted in clock_reversals().
 class Timeline {
  public:
+  // What the records are of. With `selected` the probes left out what no selected thread took
+  // part in: what came before a thread's first record is then not inferred from silence, and a
+  // switch that does not follow the last one is no sign of loss.
+  enum class Scope : std::uint8_t { whole_machine, selected };
+
   // `sinks` live longer than the timeline. `start_ns`: when recording began. `cpus`: possible CPUs.
-  Timeline(std::uint64_t start_ns, std::uint32_t cpus, std::span<Sink* const> sinks);
+  Timeline(std::uint64_t start_ns, std::uint32_t cpus, std::span<Sink* const> sinks,
+           Scope scope = Scope::whole_machine);
   Timeline(Timeline&&) noexcept;
   ~Timeline();
 

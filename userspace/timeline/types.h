@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -55,13 +56,13 @@ struct Thread {
   std::uint32_t ppid = 0;    // 0 when not known
   std::string comm;          // latest, "" when not known
   std::uint32_t policy = 0;  // SCHED_*, latest
-  int prio = 0;              // kernel priority, latest
+  int prio = 120;            // kernel priority, latest; 120 (nice 0) until it is known
   int nice = 0;
-  bool identified = false;   // pid, comm, … came from a task record
+  bool identified = false;  // pid, comm, … came from a task record
   bool kernel_thread = false;
-  std::uint64_t start_ns = 0;    // kernel start_time, 0 when not known
+  std::uint64_t start_ns = 0;  // kernel start_time, 0 when not known
   std::uint64_t cgroup_id = 0;
-  std::uint64_t slice_ns = 0;    // nominal slice, latest, 0 when the kernel has none
+  std::uint64_t slice_ns = 0;  // nominal slice, latest, 0 when the kernel has none
   // Wall time is [born_ns, gone_ns): from wakeup_new or the start of recording (or, for a
   // thread that no record announced, its first record) to its last switch or the end.
   std::uint64_t born_ns = 0;
@@ -76,22 +77,22 @@ struct Slice {
   SliceEnd end = SliceEnd::unknown;
   std::uint64_t begin_ns = 0;
   std::uint64_t end_ns = 0;
-  std::uint32_t nominal_ns = 0;         // what the scheduler granted, 0 when it has no such thing
-  ThreadIndex next = no_index;          // who got the CPU; no_index: idle, or not known
-  ThreadIndex by = no_index;            // preempted, outranked: the woken thread that caused it
-  bool begin_cut = false;  // running when recording began or after a gap: longer than seen
-  bool end_cut = false;    // still running at the end, or a gap: longer than seen; end is unknown
+  std::uint32_t nominal_ns = 0;  // what the scheduler granted, 0 when it has no such thing
+  ThreadIndex next = no_index;   // who got the CPU; no_index: idle, or not known
+  ThreadIndex by = no_index;     // preempted, outranked: the woken thread that caused it
+  bool begin_cut = false;        // running when recording began or after a gap: longer than seen
+  bool end_cut = false;  // still running at the end, or a gap: longer than seen; end is unknown
 };
 
 // A stretch of a thread's time off the CPU (wait, sleep, block) or of which nothing is known.
 struct Span {
   ThreadIndex thread = no_index;
   State state = State::unknown;
-  std::uint16_t cpu = 0;                // where it last ran, SCHEDSCOPE_CPU_NONE when not known
+  std::uint16_t cpu = 0;  // where it last ran, SCHEDSCOPE_CPU_NONE when not known
   std::uint64_t begin_ns = 0;
   std::uint64_t end_ns = 0;
-  ThreadIndex waker = no_index;         // sleep, block: who ended it; no_index: idle CPU, or not known
-  bool waker_timer = false;             // the timer interrupt ended it
+  ThreadIndex waker = no_index;  // sleep, block: who ended it; no_index: idle CPU, or not known
+  bool waker_timer = false;      // the timer interrupt ended it
   bool begin_cut = false;
   bool end_cut = false;
 };
@@ -100,7 +101,7 @@ struct Span {
 struct UserSpan {
   UserIndex user = no_index;
   UserState state = UserState::unknown;
-  ThreadIndex carrier = no_index;       // running, preempted, blocking
+  ThreadIndex carrier = no_index;  // running, preempted, blocking
   std::uint64_t begin_ns = 0;
   std::uint64_t end_ns = 0;
 };
@@ -108,13 +109,28 @@ struct UserSpan {
 // A user thread, as its runtime told of it. Text is bytes as the runtime gave them.
 struct UserThread {
   UserIndex index = no_index;
-  std::uint64_t id = 0;       // unique within its process
+  std::uint64_t id = 0;  // unique within its process
   std::uint32_t pid = 0;
   std::string name;           // "" when it was not named
   std::string runtime;        // "" when the carrier did not say
   std::uint64_t born_ns = 0;  // first told of
   std::uint64_t gone_ns = 0;
   bool ended = false;
+  // Whole after Timeline::finish(): time by UserState, and how often it was switched to.
+  std::array<std::uint64_t, user_state_count> state_ns{};
+  std::uint64_t switches = 0;
+};
+
+// A stretch in which the user threads of a run queue that were ready could not run, because no
+// carrier of that run queue was on a CPU.
+struct HostageSpan {
+  ThreadIndex carrier = no_index;  // the last one to leave its CPU
+  UserIndex user = no_index;       // its current user thread; no_index: the runtime itself
+  State why = State::unknown;      // where that carrier went: wait, sleep or block
+  std::uint64_t begin_ns = 0;
+  std::uint64_t end_ns = 0;
+  std::uint32_t hostages = 0;  // most that were ready at once
+  std::uint64_t total_ns = 0;  // hostage time of all of them together
 };
 
 // Time of a CPU with nobody but its idle task on it, or of which nothing is known.
