@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/duration.h"
+#include "base/file.h"
 #include "capture/reader.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
@@ -22,6 +23,7 @@ namespace {
 struct Arguments {
   std::string file = "schedscope.data";
   std::string html;
+  std::string lab;
   std::string thread;
   std::string from, to;
   std::size_t top = 20;
@@ -58,6 +60,20 @@ Result<void> show(const analysis::Report& report, const Arguments& arguments) {
   return print_result(report::text_report(report, options));
 }
 
+Result<void> write_page(const analysis::Report& report, const report::Pictures& pictures,
+                        const Arguments& arguments) {
+  if (arguments.html.empty()) return {};
+  std::string lab;
+  if (!arguments.lab.empty()) {
+    auto text = read_text(arguments.lab);
+    if (!text) return fail_errno("read " + arguments.lab, "name a lab.json", Exit::input);
+    lab = std::move(*text);
+  }
+  auto written = report::write_html(arguments.html, report, pictures, lab);
+  if (written) fmt::print(stderr, "schedscope: wrote {}\n", arguments.html);
+  return written;
+}
+
 Result<Exit> run_report(const Arguments& arguments) {
   const auto window = window_of(arguments);
   if (!window) return std::unexpected(window.error());
@@ -67,11 +83,8 @@ Result<Exit> run_report(const Arguments& arguments) {
   const auto report = report::load(arguments.file, *window, sinks);
   if (!report) return std::unexpected(report.error());
 
-  if (!arguments.html.empty()) {
-    if (auto written = report::write_html(arguments.html, *report, pictures); !written) {
-      return std::unexpected(written.error());
-    }
-    fmt::print(stderr, "schedscope: wrote {}\n", arguments.html);
+  if (auto written = write_page(*report, pictures, arguments); !written) {
+    return std::unexpected(written.error());
   }
   if (auto shown = show(*report, arguments); !shown) return std::unexpected(shown.error());
   if (report->complete) return Exit::done;
@@ -88,6 +101,7 @@ void add_report(CLI::App& app, Run& run) {
   verb->add_option("file", arguments->file, "The capture")->capture_default_str();
   verb->add_flag("--json", arguments->json, "As JSON");
   verb->add_option("--html", arguments->html, "Write a page with a timeline here");
+  verb->add_option("--lab", arguments->lab, "A lab.json whose verdicts the page shows too");
   verb->add_option("--thread", arguments->thread, "Only threads with this tid or in whose name it is");
   verb->add_option("--top", arguments->top, "Rows of each table, 0 for all")->capture_default_str();
   verb->add_option("--from", arguments->from, "From this time after the start: 1.5s, 200ms");
