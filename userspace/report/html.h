@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "analysis/report.h"
+#include "base/error.h"
+#include "report/pictures.h"
+
+namespace schedscope::report {
+
+// One page that needs nothing else: no network, no other file. `lab_json` is what `lab --json`
+// prints, "" when there is none.
+[[nodiscard]] Result<std::string> html_report(const analysis::Report& report,
+                                              const Pictures& pictures,
+                                              std::string_view lab_json = {});
+
+[[nodiscard]] Result<void> write_html(const std::filesystem::path& path,
+                                      const analysis::Report& report, const Pictures& pictures,
+                                      std::string_view lab_json = {});
+
+}  // namespace schedscope::report

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "report/json.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "report/names.h"
+#include "report/story.h"
+
+namespace schedscope::report {
+namespace {
+
+using json = nlohmann::ordered_json;  // keys stay in the order of the documentation
+
+void put(json& object, const char* key, const std::string& bytes) {
+  if (!bytes.empty()) object[key] = printable(bytes);
+}
+
+void put(json& object, const char* key, std::uint64_t number) {
+  if (number != 0) object[key] = number;
+}
+
+template <typename T>
+void put(json& object, const char* key, const std::optional<T>& value) {
+  if (value) object[key] = *value;
+}
+
+json texts(const std::vector<std::string>& list) {
+  json out = json::array();
+  for (const auto& text : list) out.push_back(printable(text));
+  return out;
+}
+
+json capture_json(const analysis::Report& report) {
+  const capture::Machine& machine = report.machine;
+  json out = json::object();
+  put(out, "file", report.file);
+  out["bytes"] = report.bytes;
+  out["complete"] = report.complete;
+  put(out, "damage", report.damage);
+  out["witnesses"] = texts(machine.witnesses);
+  out["start_ns"] = report.start_ns;
+  out["end_ns"] = report.end_ns;
+  put(out, "kernel", machine.kernel);
+  put(out, "kernel_build", machine.kernel_build);
+  put(out, "hostname", machine.hostname);
+  put(out, "cpus", machine.cpus_online);
+  put(out, "cpus_possible", machine.cpus);
+  put(out, "hz", machine.hz);
+  put(out, "scheduler", machine.scheduler);
+  put(out, "scheduler_features", machine.sched_features);
+  put(out, "base_slice_ns", machine.base_slice_ns);
+  put(out, "rr_timeslice_ms", machine.rr_timeslice_ms);
+  put(out, "preemption", machine.preempt_model);
+  if (machine.autogroup >= 0) out["autogroup"] = machine.autogroup != 0;
+  out["virtual"] = machine.virtual_machine;
+  put(out, "clocksource", machine.clocksource);
+  put(out, "recorder_pid", machine.recorder_pid);
+  put(out, "command", machine.command);
+  if (!machine.missing.empty()) out["missing"] = texts(machine.missing);
+  return out;
+}
+
+json records_json(const analysis::Report& report) {
+  json lost = json::object();
+  for (const auto& [cause, count] : report.lost) lost[printable(cause)] = count;
+  json gaps = json::array();
+  for (const auto& [begin, end] : report.gaps)
+    gaps.push_back({{"begin_ns", begin}, {"end_ns", end}});
+  json out = {{"produced", report.produced},
+              {"kept", report.kept},
+              {"lost", std::move(lost)},
+              {"switches", report.switches},
+              {"gaps", std::move(gaps)},
+              {"late", report.late_records},
+              {"unknown_kind", report.unknown_records},
+              {"clock_reversals", report.clock_reversals},
+              {"discontinuities", report.discontinuities}};
+  return out;
+}
+
+json checks_json(const analysis::Report& report) {
+  json out = json::object();
+  put(out, "records", report.records_conserved);
+  put(out, "threads", report.threads_conserved);
+  put(out, "cpus", report.cpus_conserved);
+  put(out, "user_threads", report.user_threads_conserved);
+  return out;
+}
+
+json agreement_json(const analysis::Report& report) {
+  json out = json::object();
+  put(out, "bpf_module", report.bpf_module_agree);
+  put(out, "kernel_counts", report.kernel_counts_agree);
+  out["details"] = texts(report.agreement_details);
+  return out;
+}
+
+json peers_json(const std::vector<analysis::Peer>& peers) {
+  json out = json::array();
+  for (const auto& peer : peers) {
+    json one = {{"tid", peer.tid}};
+    put(one, "comm", peer.comm);
+    one["count"] = peer.count;
+    one["ns"] = peer.ns;
+    if (peer.thread != timeline::no_index) one["index"] = peer.thread;
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+// Without the empty buckets behind the last used one.
+json histogram_json(analysis::Histogram buckets) {
+  while (!buckets.empty() && buckets.back() == 0) buckets.pop_back();
+  return buckets;
+}
+
+json identity_json(const analysis::ThreadReport& thread) {
+  const timeline::Thread& who = thread.who;
+  json out = {{"tid", who.tid}};
+  put(out, "pid", who.pid);
+  put(out, "ppid", who.ppid);
+  put(out, "comm", who.comm);
+  // A switch says the policy, only a task record says the rest.
+  if (who.identified || thread.slices != 0) {
+    out["policy"] = policy_name(who.policy);
+    out["prio"] = who.prio;
+  }
+  if (who.identified) {
+    out["nice"] = who.nice;
+    out["kernel_thread"] = who.kernel_thread;
+  }
+  put(out, "cgroup_id", who.cgroup_id);
+  put(out, "kernel_start_ns", who.start_ns);
+  out["index"] = who.index;
+  out["born_ns"] = who.born_ns;
+  out["gone_ns"] = who.gone_ns;
+  out["exited"] = who.exited;
+  return out;
+}
+
+json thread_json(const analysis::ThreadReport& thread) {
+  json out = identity_json(thread);
+  out["run_ns"] = thread.run_ns;
+  out["wait_ns"] = thread.wait_ns;
+  out["sleep_ns"] = thread.sleep_ns;
+  out["block_ns"] = thread.block_ns;
+  out["unknown_ns"] = thread.unknown_ns;
+  out["wall_ns"] = thread.wall_ns;
+  out["slices"] = thread.slices;
+  put(out, "nominal_slice_ns", thread.who.slice_ns);
+  json ends = json::object();
+  for (std::size_t i = 0; i < thread.ends.size() && i < timeline::slice_end_count; ++i) {
+    ends[std::string(name_of(static_cast<timeline::SliceEnd>(i)))] = thread.ends[i];
+  }
+  out["ends"] = std::move(ends);
+  out["wait_p50_ns"] = thread.wait_p50_ns;
+  out["wait_p99_ns"] = thread.wait_p99_ns;
+  out["wait_max_ns"] = thread.wait_max_ns;
+  put(out, "wait_max_at_ns", thread.wait_max_at_ns);
+  out["slice_max_ns"] = thread.slice_max_ns;
+  put(out, "slice_max_at_ns", thread.slice_max_at_ns);
+  out["migrations"] = thread.migrations;
+  out["wakeups"] = thread.wakeups;
+  out["preempted_by"] = peers_json(thread.preempted_by);
+  out["woken_by"] = peers_json(thread.woken_by);
+  out["slice_hist"] = histogram_json(thread.slice_hist);
+  out["wait_hist"] = histogram_json(thread.wait_hist);
+  if (thread.judge) {
+    out["judge"] = {{"kernel_switches", thread.judge->kernel_switches},
+                    {"recorded_switches", thread.judge->recorded_switches},
+                    {"kernel_run_ns", thread.judge->kernel_run_ns},
+                    {"recorded_run_ns", thread.judge->recorded_run_ns}};
+  }
+  if (thread.module) {
+    out["module"] = {{"module_slices", thread.module->module_slices},
+                     {"recorded_slices", thread.module->recorded_slices}};
+  }
+  return out;
+}
+
+json cpu_json(const analysis::CpuReport& cpu) {
+  return {{"cpu", cpu.cpu},
+          {"run_ns", cpu.run_ns},
+          {"idle_ns", cpu.idle_ns},
+          {"unknown_ns", cpu.unknown_ns},
+          {"switches", cpu.switches}};
+}
+
+json user_json(const analysis::UserReport& user) {
+  json out = {{"id", user.who.id}};
+  put(out, "name", user.who.name);
+  put(out, "runtime", user.who.runtime);
+  out["pid"] = user.who.pid;
+  out["level"] = "told";
+  for (std::size_t i = 0; i < timeline::user_state_count; ++i) {
+    const auto key = fmt::format("{}_ns", name_of(static_cast<timeline::UserState>(i)));
+    out[key] = i < user.state_ns.size() ? user.state_ns[i] : 0;
+  }
+  out["wall_ns"] = user.wall_ns;
+  out["switches"] = user.switches;
+  out["index"] = user.who.index;
+  out["born_ns"] = user.who.born_ns;
+  out["gone_ns"] = user.who.gone_ns;
+  out["ended"] = user.who.ended;
+  return out;
+}
+
+const char* severity_name(analysis::Severity severity) {
+  switch (severity) {
+    case analysis::Severity::info:
+      return "info";
+    case analysis::Severity::notice:
+      return "notice";
+    case analysis::Severity::warning:
+      return "warning";
+  }
+  return "info";
+}
+
+json finding_json(const analysis::Report& report, const analysis::Finding& finding) {
+  json out = {{"kind", printable(finding.kind)},
+              {"text", printable(finding.text)},
+              {"severity", severity_name(finding.severity)}};
+  if (finding.thread) {
+    for (const auto& thread : report.threads) {
+      if (thread.who.index == *finding.thread) out["thread"] = thread.who.tid;
+    }
+    out["thread_index"] = *finding.thread;
+  }
+  if (finding.user_thread) {
+    for (const auto& user : report.user_threads) {
+      if (user.who.index == *finding.user_thread) out["user_thread"] = user.who.id;
+    }
+    out["user_thread_index"] = *finding.user_thread;
+  }
+  put(out, "cpu", finding.cpu);
+  put(out, "at_ns", finding.at_ns);
+  put(out, "for_ns", finding.for_ns);
+  return out;
+}
+
+}  // namespace
+
+std::string json_report(const analysis::Report& report) {
+  json out = {{"schema", 1},
+              {"capture", capture_json(report)},
+              {"records", records_json(report)},
+              {"conservation", checks_json(report)},
+              {"agreement", agreement_json(report)}};
+  json overhead = json::object();
+  put(overhead, "ns_per_switch", report.overhead_ns_per_switch);
+  put(overhead, "cpu_percent", report.overhead_cpu_percent);
+  if (!overhead.empty()) out["overhead"] = std::move(overhead);
+  out["threads"] = json::array();
+  for (const auto& thread : report.threads) out["threads"].push_back(thread_json(thread));
+  out["cpus"] = json::array();
+  for (const auto& cpu : report.cpus) out["cpus"].push_back(cpu_json(cpu));
+  out["user_threads"] = json::array();
+  for (const auto& user : report.user_threads) out["user_threads"].push_back(user_json(user));
+  out["findings"] = json::array();
+  for (const auto& finding : report.findings) {
+    out["findings"].push_back(finding_json(report, finding));
+  }
+  out["story"] = json::array();
+  for (const auto& paragraph : story(report)) {
+    out["story"].push_back(
+        {{"heading", paragraph.heading}, {"text", paragraph.text}, {"bad", paragraph.bad}});
+  }
+  return out.dump() + "\n";
+}
+
+}  // namespace schedscope::report

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "report/names.h"
+
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace schedscope::report {
+namespace {
+
+std::string label_of(std::string_view comm, std::uint32_t tid) {
+  if (comm.empty()) return fmt::format("tid {}", tid);
+  return fmt::format("{}/{}", printable(comm), tid);
+}
+
+}  // namespace
+
+std::string policy_name(std::uint32_t policy) {
+  constexpr std::array<std::string_view, 8> names = {"other", "fifo", "rr",       "batch",
+                                                     "",      "idle", "deadline", "ext"};
+  if (policy < names.size() && !names[policy].empty()) return std::string(names[policy]);
+  return fmt::format("policy {}", policy);
+}
+
+std::string label(const timeline::Thread& thread) {
+  return label_of(thread.comm, thread.tid);
+}
+
+std::string label(const analysis::Peer& peer) {
+  return label_of(peer.comm, peer.tid);
+}
+
+std::string label(const timeline::UserThread& thread) {
+  if (!thread.name.empty()) return printable(thread.name);
+  return fmt::format("#{:x}", thread.id);
+}
+
+std::string grouped(std::uint64_t number) {
+  std::string text = fmt::format("{}", number);
+  for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, ",");
+  return text;
+}
+
+std::string percent(double part, double whole) {
+  if (whole <= 0) return "unknown";
+  const double value = 100.0 * part / whole;
+  if (value <= 0) return "0 %";
+  if (value < 0.1) return "<0.1 %";
+  // Rounding must not turn "nearly all" into "all".
+  if (value < 100 && value > 99.9) return ">99.9 %";
+  return fmt::format("{:.1f} %", value);
+}
+
+std::uint64_t span_ns(const analysis::Report& report) {
+  return report.end_ns > report.start_ns ? report.end_ns - report.start_ns : 0;
+}
+
+std::string plural(std::uint64_t number, std::string_view one, std::string_view many) {
+  if (number == 1) return fmt::format("1 {}", one);
+  if (many.empty()) return fmt::format("{} {}s", grouped(number), one);
+  return fmt::format("{} {}", grouped(number), many);
+}
+
+}  // namespace schedscope::report

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "report/story.h"
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/text.h"
+#include "report/names.h"
+
+namespace schedscope::report {
+namespace {
+
+using analysis::Report;
+using analysis::ThreadReport;
+
+std::string machine_words(const capture::Machine& machine) {
+  std::vector<std::string> facts;
+  if (!machine.scheduler.empty()) facts.push_back(printable(machine.scheduler));
+  if (machine.hz != 0) facts.push_back(fmt::format("HZ={}", machine.hz));
+  if (!machine.preempt_model.empty()) {
+    facts.push_back(fmt::format("preemption {}", printable(machine.preempt_model)));
+  }
+  if (machine.base_slice_ns != 0) {
+    facts.push_back(fmt::format("base slice {}", human_ns(machine.base_slice_ns)));
+  }
+  if (machine.virtual_machine) facts.emplace_back("a virtual machine");
+  std::string text = machine.kernel.empty() ? "an unknown kernel"
+                                            : fmt::format("Linux {}", printable(machine.kernel));
+  if (machine.cpus_online != 0) text += fmt::format(" on {}", plural(machine.cpus_online, "CPU"));
+  if (!facts.empty()) text += fmt::format(" ({})", fmt::join(facts, ", "));
+  return text;
+}
+
+Paragraph span_words(const Report& report) {
+  std::string text =
+      fmt::format("{} of {}", human_ns(span_ns(report)), machine_words(report.machine));
+  std::vector<std::string> witnesses;
+  for (const auto& witness : report.machine.witnesses) witnesses.push_back(printable(witness));
+  if (!witnesses.empty()) text += fmt::format(", witnessed by {}", fmt::join(witnesses, " and "));
+  text += ".";
+  if (!report.machine.command.empty()) {
+    text += fmt::format(" Recorded: {}.", printable(report.machine.command));
+  }
+  return {"Capture", std::move(text), false};
+}
+
+std::optional<Paragraph> busy_words(const Report& report) {
+  if (report.cpus.empty()) return std::nullopt;
+  std::uint64_t run = 0;
+  std::uint64_t known = 0;
+  std::uint64_t unknown = 0;
+  for (const auto& cpu : report.cpus) {
+    run += cpu.run_ns;
+    known += cpu.run_ns + cpu.idle_ns;
+    unknown += cpu.unknown_ns;
+  }
+  const double span = static_cast<double>(span_ns(report));
+  std::string text =
+      fmt::format("{} busy {} of the time that is known", plural(report.cpus.size(), "CPU"),
+                  percent(static_cast<double>(run), static_cast<double>(known)));
+  if (unknown != 0) {
+    text += fmt::format(" ({} unknown)", percent(static_cast<double>(unknown),
+                                                 static_cast<double>(known + unknown)));
+  }
+  text += fmt::format("; {}", plural(report.switches, "switch", "switches"));
+  if (span > 0) {
+    text += fmt::format(
+        ", {} a second",
+        grouped(static_cast<std::uint64_t>(static_cast<double>(report.switches) * 1e9 / span)));
+  }
+  text += fmt::format("; {}.", plural(report.threads.size(), "thread"));
+  if (!report.threads.empty() && report.threads.front().run_ns != 0) {
+    const ThreadReport& top = report.threads.front();
+    text += fmt::format(" Most CPU time: {} with {}, {} of one CPU.", label(top.who),
+                        human_ns(top.run_ns), percent(static_cast<double>(top.run_ns), span));
+  }
+  return Paragraph{"CPUs", std::move(text), false};
+}
+
+std::optional<Paragraph> wait_words(const Report& report) {
+  const auto most = std::max_element(
+      report.threads.begin(), report.threads.end(),
+      [](const ThreadReport& a, const ThreadReport& b) { return a.wait_ns < b.wait_ns; });
+  if (most == report.threads.end() || most->wait_ns == 0) return std::nullopt;
+  std::string text = fmt::format(
+      "{} waited longest for a CPU: {}, {} of its time; half its waits ≤ {}, 99 % ≤ {}, the "
+      "longest {}",
+      label(most->who), human_ns(most->wait_ns),
+      percent(static_cast<double>(most->wait_ns), static_cast<double>(most->wall_ns)),
+      human_ns(most->wait_p50_ns), human_ns(most->wait_p99_ns), human_ns(most->wait_max_ns));
+  if (most->wait_max_at_ns >= report.start_ns && most->wait_max_at_ns != 0) {
+    text += fmt::format(" at +{}", human_ns(most->wait_max_at_ns - report.start_ns));
+  }
+  text += ".";
+  if (!most->preempted_by.empty()) {
+    const auto& by = most->preempted_by.front();
+    text += fmt::format(" Of it {} after {} took the CPU from it ({}).", human_ns(by.ns), label(by),
+                        by.count == 1 ? "once" : grouped(by.count) + " times");
+  }
+  const std::uint64_t all = std::accumulate(
+      report.threads.begin(), report.threads.end(), std::uint64_t{0},
+      [](std::uint64_t sum, const ThreadReport& thread) { return sum + thread.wait_ns; });
+  if (all != most->wait_ns) text += fmt::format(" All threads together waited {}.", human_ns(all));
+  return Paragraph{"Waiting", std::move(text), false};
+}
+
+std::optional<Paragraph> end_words(const Report& report) {
+  std::array<std::uint64_t, timeline::slice_end_count> ends{};
+  for (const auto& thread : report.threads) {
+    for (std::size_t i = 0; i < ends.size() && i < thread.ends.size(); ++i) {
+      ends[i] += thread.ends[i];
+    }
+  }
+  const std::uint64_t all = std::accumulate(ends.begin(), ends.end(), std::uint64_t{0});
+  if (all == 0) return std::nullopt;
+  std::array<std::size_t, timeline::slice_end_count> order{};
+  std::iota(order.begin(), order.end(), 0U);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return ends[a] > ends[b]; });
+  std::vector<std::string> parts;
+  for (const std::size_t i : order) {
+    if (ends[i] == 0) break;
+    parts.push_back(fmt::format("{} {} ({})", name_of(static_cast<timeline::SliceEnd>(i)),
+                                grouped(ends[i]),
+                                percent(static_cast<double>(ends[i]), static_cast<double>(all))));
+  }
+  return Paragraph{"Slices ended", fmt::format("{}.", fmt::join(parts, ", ")), false};
+}
+
+std::optional<Paragraph> user_words(const Report& report) {
+  if (report.user_threads.empty()) return std::nullopt;
+  std::array<std::uint64_t, timeline::user_state_count> states{};
+  std::uint64_t wall = 0;
+  const analysis::UserReport* worst = nullptr;
+  constexpr auto hostage = static_cast<std::size_t>(timeline::UserState::hostage);
+  for (const auto& user : report.user_threads) {
+    wall += user.wall_ns;
+    for (std::size_t i = 0; i < states.size() && i < user.state_ns.size(); ++i) {
+      states[i] += user.state_ns[i];
+    }
+    if (user.state_ns.size() > hostage && user.state_ns[hostage] != 0 &&
+        (worst == nullptr || user.state_ns[hostage] > worst->state_ns[hostage])) {
+      worst = &user;
+    }
+  }
+  std::vector<std::string> parts;
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    if (states[i] == 0) continue;
+    parts.push_back(
+        fmt::format("{} {}", name_of(static_cast<timeline::UserState>(i)),
+                    percent(static_cast<double>(states[i]), static_cast<double>(wall))));
+  }
+  std::string text = fmt::format("{}", plural(report.user_threads.size(), "user thread"));
+  if (!parts.empty()) text += fmt::format(": {}", fmt::join(parts, ", "));
+  text += ".";
+  if (worst != nullptr) {
+    text += fmt::format(
+        " Hostage, ready while every carrier was off the CPU: {} in all; the worst, {}, {} of its "
+        "{}.",
+        human_ns(states[hostage]), label(worst->who), human_ns(worst->state_ns[hostage]),
+        human_ns(worst->wall_ns));
+  } else {
+    text += " None was ever hostage: ready while every carrier was off the CPU.";
+  }
+  return Paragraph{"User threads", std::move(text), false};
+}
+
+Paragraph loss_words(const Report& report) {
+  std::uint64_t lost = 0;
+  std::vector<std::string> causes;
+  for (const auto& [cause, count] : report.lost) {
+    lost += count;
+    causes.push_back(fmt::format("{} {}", printable(cause), grouped(count)));
+  }
+  std::vector<std::string> parts;
+  if (lost != 0 || !report.gaps.empty()) {
+    std::uint64_t longest = 0;
+    for (const auto& [begin, end] : report.gaps) longest = std::max(longest, end - begin);
+    std::string text =
+        fmt::format("{} of {} lost", plural(lost, "record"), grouped(report.produced));
+    if (!causes.empty()) text += fmt::format(" ({})", fmt::join(causes, ", "));
+    if (!report.gaps.empty()) {
+      text += fmt::format(" in {}, the longest {}", plural(report.gaps.size(), "gap"),
+                          human_ns(longest));
+    }
+    parts.push_back(text + ": what was open there counts as unknown");
+  } else {
+    parts.push_back(report.produced != 0
+                        ? fmt::format("nothing of {}", plural(report.produced, "record"))
+                        : std::string("none was counted; the capture does not say how many records "
+                                      "were produced"));
+  }
+  if (!report.complete) {
+    parts.push_back(fmt::format("the capture is cut off: {}", report.damage.empty()
+                                                                  ? "it was not finished"
+                                                                  : printable(report.damage)));
+  }
+  if (report.late_records != 0) {
+    parts.push_back(fmt::format("{} came late, their order is not certain",
+                                plural(report.late_records, "record")));
+  }
+  if (report.unknown_records != 0) {
+    parts.push_back(fmt::format("{} of kinds that this version does not know",
+                                plural(report.unknown_records, "record")));
+  }
+  if (report.discontinuities != 0) {
+    parts.push_back(
+        fmt::format("{} that do not follow the one before: records are missing without "
+                    "having been counted",
+                    plural(report.discontinuities, "switch record")));
+  }
+  if (report.clock_reversals != 0) {
+    parts.push_back(fmt::format(
+        "time went backwards between CPUs {} and was clamped",
+        report.clock_reversals == 1 ? "once" : grouped(report.clock_reversals) + " times"));
+  }
+  const bool bad = lost != 0 || !report.gaps.empty() || !report.complete ||
+                   report.late_records != 0 || report.discontinuities != 0;
+  return {"Lost", fmt::format("{}.", fmt::join(parts, "; ")), bad};
+}
+
+std::string verdict(const std::optional<bool>& check, std::string_view yes, std::string_view no) {
+  return std::string(!check ? std::string_view("not checked") : *check ? yes : no);
+}
+
+Paragraph conservation_words(const Report& report) {
+  const std::array<std::pair<std::string_view, std::optional<bool>>, 4> checks = {
+      {{"records", report.records_conserved},
+       {"thread time", report.threads_conserved},
+       {"CPU time", report.cpus_conserved},
+       {"user-thread time", report.user_threads_conserved}}};
+  std::vector<std::string> parts;
+  bool bad = false;
+  for (const auto& [what, check] : checks) {
+    parts.push_back(fmt::format("{} {}", what, verdict(check, "adds up", "DOES NOT ADD UP")));
+    bad = bad || (check && !*check);
+  }
+  return {"Conservation", fmt::format("{}.", fmt::join(parts, ", ")), bad};
+}
+
+Paragraph agreement_words(const Report& report) {
+  std::string text = fmt::format("bpf and module {}; the kernel's own counts {}.",
+                                 verdict(report.bpf_module_agree, "agree", "DISAGREE"),
+                                 verdict(report.kernel_counts_agree, "agree", "DISAGREE"));
+  constexpr std::size_t most = 3;
+  for (std::size_t i = 0; i < report.agreement_details.size() && i < most; ++i) {
+    text += " " + printable(report.agreement_details[i]);
+    if (!text.ends_with('.')) text += '.';
+  }
+  if (report.agreement_details.size() > most) {
+    text += fmt::format(" And {} more.", report.agreement_details.size() - most);
+  }
+  const bool bad = (report.bpf_module_agree && !*report.bpf_module_agree) ||
+                   (report.kernel_counts_agree && !*report.kernel_counts_agree);
+  return {"Agreement", std::move(text), bad};
+}
+
+Paragraph cost_words(const Report& report) {
+  std::vector<std::string> parts;
+  if (report.overhead_ns_per_switch) {
+    parts.push_back(
+        fmt::format("{:.0f} ns in the probes a switch", *report.overhead_ns_per_switch));
+  }
+  if (report.overhead_cpu_percent) {
+    parts.push_back(
+        fmt::format("{:.2f} % of the machine's CPU time", *report.overhead_cpu_percent));
+  }
+  if (parts.empty()) return {"Tracing cost", "not measured in this capture.", false};
+  return {"Tracing cost", fmt::format("{}.", fmt::join(parts, ", ")), false};
+}
+
+}  // namespace
+
+std::vector<Paragraph> story(const Report& report) {
+  std::vector<Paragraph> out;
+  const auto add = [&](std::optional<Paragraph> paragraph) {
+    if (paragraph) out.push_back(std::move(*paragraph));
+  };
+  add(span_words(report));
+  add(busy_words(report));
+  add(wait_words(report));
+  add(end_words(report));
+  add(user_words(report));
+  add(loss_words(report));
+  add(conservation_words(report));
+  add(agreement_words(report));
+  add(cost_words(report));
+  if (!report.machine.missing.empty()) {
+    std::vector<std::string> missing;
+    for (const auto& sentence : report.machine.missing) missing.push_back(printable(sentence));
+    add(Paragraph{"Not told by this kernel", fmt::format("{}", fmt::join(missing, " ")), false});
+  }
+  return out;
+}
+
+}  // namespace schedscope::report

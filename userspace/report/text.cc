@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "report/text.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "report/names.h"
+#include "report/story.h"
+#include "report/table.h"
+
+namespace schedscope::report {
+namespace {
+
+using analysis::Report;
+using analysis::ThreadReport;
+
+class Text {
+ public:
+  Text(const Report& report, const TextOptions& options) : report_(report), options_(options) {}
+
+  std::string make() {
+    tell();
+    findings();
+    threads();
+    if (options_.thread.empty()) {
+      cpus();
+      user_threads();
+    }
+    return std::move(out_);
+  }
+
+ private:
+  [[nodiscard]] std::string painted(std::string_view code, std::string_view text) const {
+    return options_.color ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
+  }
+  void heading(std::string_view title) { out_ += fmt::format("\n{}\n", painted("1", title)); }
+
+  void tell() {
+    if (!report_.file.empty()) {
+      out_ += fmt::format("{}, {}\n\n", painted("1", printable(report_.file)),
+                          human_bytes(report_.bytes));
+    }
+    std::size_t indent = 0;
+    const auto paragraphs = story(report_);
+    for (const auto& paragraph : paragraphs) indent = std::max(indent, paragraph.heading.size());
+    indent += 2;
+    for (const auto& paragraph : paragraphs) {
+      const std::string head = fmt::format("{:{}}", paragraph.heading, indent);
+      const std::size_t room = std::max<std::size_t>(options_.width, indent + 20);
+      // The heading takes part in the wrapping as one unbreakable word.
+      const std::string body = wrapped(std::string(indent, '_') + paragraph.text, room, indent);
+      out_ += painted(paragraph.bad ? "1;31" : "2", head) + body.substr(indent) + "\n";
+    }
+  }
+
+  // What did not fit is said, so that nobody takes the part for the whole.
+  void more(std::size_t shown, std::size_t all, std::string_view what) {
+    if (shown < all) {
+      out_ += painted(
+          "2", fmt::format("  … and {} more {}; --top 0 shows all\n", grouped(all - shown), what));
+    }
+  }
+  [[nodiscard]] std::size_t limit(std::size_t all) const {
+    return options_.top == 0 ? all : std::min(options_.top, all);
+  }
+  [[nodiscard]] bool chosen(const timeline::Thread& thread) const {
+    return options_.thread.empty() || fmt::format("{}", thread.tid) == options_.thread ||
+           printable(thread.comm).find(options_.thread) != std::string::npos;
+  }
+
+  void findings() {
+    std::vector<const analysis::Finding*> chosen_ones;
+    for (const auto& finding : report_.findings) {
+      const auto* who = finding.thread ? find(*finding.thread) : nullptr;
+      if (options_.thread.empty() || (who != nullptr && chosen(who->who))) {
+        chosen_ones.push_back(&finding);
+      }
+    }
+    if (chosen_ones.empty()) return;
+    heading("Findings");
+    const std::size_t shown = limit(chosen_ones.size());
+    for (std::size_t i = 0; i < shown; ++i) {
+      const auto& finding = *chosen_ones[i];
+      std::string line;
+      switch (finding.severity) {
+        case analysis::Severity::warning:
+          line = painted("1;31", "! ");
+          break;
+        case analysis::Severity::notice:
+          line = painted("33", "* ");
+          break;
+        case analysis::Severity::info:
+          line = "  ";
+          break;
+      }
+      std::string text = printable(finding.text);
+      if (finding.at_ns > report_.start_ns) {
+        text += fmt::format(" (at +{})", human_ns(finding.at_ns - report_.start_ns));
+      }
+      out_ += "  " + line + wrapped(text, std::max<std::size_t>(options_.width, 24) - 4, 4) + "\n";
+    }
+    more(shown, chosen_ones.size(), "findings");
+  }
+
+  [[nodiscard]] const ThreadReport* find(timeline::ThreadIndex index) const {
+    const auto at = std::find_if(report_.threads.begin(), report_.threads.end(),
+                                 [&](const auto& thread) { return thread.who.index == index; });
+    return at == report_.threads.end() ? nullptr : &*at;
+  }
+
+  // A time, "" when there was none: a table of zeros hides what is not zero.
+  static std::string time(std::uint64_t ns) { return ns == 0 ? "" : human_ns(ns); }
+  static std::string number(std::uint64_t n) { return n == 0 ? "" : grouped(n); }
+
+  void threads() {
+    std::vector<const ThreadReport*> rows;
+    for (const auto& thread : report_.threads) {
+      if (chosen(thread.who)) rows.push_back(&thread);
+    }
+    if (!options_.thread.empty() && rows.empty()) {
+      out_ += fmt::format("\nNo thread is named or numbered {}.\n", printable(options_.thread));
+      return;
+    }
+    heading("Threads");
+    Table table({{"thread", false, 99},
+                 {"pid", true, 2},
+                 {"policy", false, 1},
+                 {"run", true, 98},
+                 {"run %", true, 10},
+                 {"wait", true, 97},
+                 {"sleep", true, 7},
+                 {"block", true, 8},
+                 {"unknown", true, 9},
+                 {"slices", true, 6},
+                 {"wait p99 ≤", true, 5},
+                 {"wait max", true, 11},
+                 {"ends most", false, 4},
+                 {"moves", true, 3}});
+    const std::size_t shown = limit(rows.size());
+    for (std::size_t i = 0; i < shown; ++i) table.row(thread_row(*rows[i]));
+    out_ += table.text(options_.width, options_.color);
+    more(shown, rows.size(), "threads");
+    if (options_.thread.empty()) return;
+    for (std::size_t i = 0; i < shown; ++i) detail(*rows[i]);
+  }
+
+  static std::vector<std::string> thread_row(const ThreadReport& thread) {
+    std::string policy = thread.who.identified || thread.slices != 0
+                             ? policy_name(thread.who.policy)
+                             : std::string();
+    if (thread.who.identified && thread.who.nice != 0) {
+      policy += fmt::format(" {:+}", thread.who.nice);
+    }
+    return {label(thread.who),
+            thread.who.pid == 0 ? "" : fmt::format("{}", thread.who.pid),
+            std::move(policy),
+            human_ns(thread.run_ns),
+            percent(static_cast<double>(thread.run_ns), static_cast<double>(thread.wall_ns)),
+            human_ns(thread.wait_ns),
+            time(thread.sleep_ns),
+            time(thread.block_ns),
+            time(thread.unknown_ns),
+            grouped(thread.slices),
+            time(thread.wait_p99_ns),
+            time(thread.wait_max_ns),
+            commonest_end(thread),
+            number(thread.migrations)};
+  }
+
+  static std::string commonest_end(const ThreadReport& thread) {
+    const auto most = std::max_element(thread.ends.begin(), thread.ends.end());
+    if (most == thread.ends.end() || *most == 0) return "";
+    return std::string(name_of(static_cast<timeline::SliceEnd>(most - thread.ends.begin())));
+  }
+
+  void detail(const ThreadReport& thread) {
+    heading(label(thread.who));
+    Table ends({{"slice ended", false, 9}, {"times", true, 9}, {"share", true, 9}});
+    std::uint64_t all = 0;
+    for (const std::uint64_t count : thread.ends) all += count;
+    for (std::size_t i = 0; i < thread.ends.size(); ++i) {
+      if (thread.ends[i] == 0) continue;
+      ends.row({std::string(name_of(static_cast<timeline::SliceEnd>(i))), grouped(thread.ends[i]),
+                percent(static_cast<double>(thread.ends[i]), static_cast<double>(all))});
+    }
+    if (!ends.empty()) out_ += ends.text(options_.width, options_.color) + "\n";
+    if (thread.who.slice_ns != 0) {
+      out_ += fmt::format("  nominal slice {}, longest stay {}\n\n", human_ns(thread.who.slice_ns),
+                          human_ns(thread.slice_max_ns));
+    }
+    peers("preempted by", "then waited", thread.preempted_by);
+    peers("woken by", "after", thread.woken_by);
+    histogram("slice length", thread.slice_hist);
+    histogram("wait length", thread.wait_hist);
+  }
+
+  void peers(const char* title, const char* time_title, const std::vector<analysis::Peer>& list) {
+    if (list.empty()) return;
+    Table table({{title, false, 9}, {"times", true, 9}, {time_title, true, 9}});
+    const std::size_t shown = limit(list.size());
+    for (std::size_t i = 0; i < shown; ++i) {
+      table.row({label(list[i]), grouped(list[i].count), human_ns(list[i].ns)});
+    }
+    out_ += table.text(options_.width, options_.color);
+    more(shown, list.size(), "threads");
+    out_ += "\n";
+  }
+
+  void histogram(const char* title, const analysis::Histogram& buckets) {
+    const auto most = std::max_element(buckets.begin(), buckets.end());
+    if (most == buckets.end() || *most == 0) return;
+    const auto used = [](std::uint64_t count) { return count != 0; };
+    const auto first = std::find_if(buckets.begin(), buckets.end(), used);
+    const auto last = std::find_if(buckets.rbegin(), buckets.rend(), used).base();
+    out_ += painted("2", fmt::format("  {:>21}\n", title));
+    for (auto at = first; at != last; ++at) {
+      constexpr double bar = 40;
+      const auto length = static_cast<std::size_t>(
+          bar * static_cast<double>(*at) / static_cast<double>(*most) + (*at != 0 ? 0.999 : 0));
+      const auto bucket = static_cast<unsigned>(at - buckets.begin());
+      std::string hashes;
+      for (std::size_t i = 0; i < length; ++i) hashes += "▇";
+      out_ +=
+          fmt::format("  {:>10} … {:>8}  {:>10} {}\n", human_ns(bucket == 0 ? 0 : 1ULL << bucket),
+                      human_ns(1ULL << (bucket + 1)), grouped(*at), hashes);
+    }
+    out_ += "\n";
+  }
+
+  void cpus() {
+    if (report_.cpus.empty()) return;
+    heading("CPUs");
+    Table table({{"CPU", true, 9},
+                 {"run", true, 9},
+                 {"run %", true, 8},
+                 {"idle", true, 7},
+                 {"unknown", true, 9},
+                 {"switches", true, 6}});
+    for (const auto& cpu : report_.cpus) {
+      table.row({fmt::format("{}", cpu.cpu), human_ns(cpu.run_ns),
+                 percent(static_cast<double>(cpu.run_ns),
+                         static_cast<double>(cpu.run_ns + cpu.idle_ns + cpu.unknown_ns)),
+                 human_ns(cpu.idle_ns), time(cpu.unknown_ns), grouped(cpu.switches)});
+    }
+    out_ += table.text(options_.width, options_.color);
+  }
+
+  void user_threads() {
+    if (report_.user_threads.empty()) return;
+    heading("User threads (as their runtime told)");
+    Table table({{"user thread", false, 99},
+                 {"runtime", false, 2},
+                 {"pid", true, 3},
+                 {"running", true, 98},
+                 {"preempted", true, 8},
+                 {"blocking", true, 9},
+                 {"queued", true, 7},
+                 {"hostage", true, 97},
+                 {"parked", true, 6},
+                 {"unknown", true, 5},
+                 {"switches", true, 4}});
+    const std::size_t shown = limit(report_.user_threads.size());
+    for (std::size_t i = 0; i < shown; ++i) {
+      const auto& user = report_.user_threads[i];
+      std::vector<std::string> cells = {label(user.who), printable(user.who.runtime),
+                                        fmt::format("{}", user.who.pid)};
+      for (std::size_t s = 0; s < timeline::user_state_count; ++s) {
+        cells.push_back(s < user.state_ns.size() ? time(user.state_ns[s]) : "");
+      }
+      cells.push_back(grouped(user.switches));
+      table.row(std::move(cells));
+    }
+    out_ += table.text(options_.width, options_.color);
+    more(shown, report_.user_threads.size(), "user threads");
+  }
+
+  const Report& report_;
+  const TextOptions& options_;
+  std::string out_;
+};
+
+}  // namespace
+
+TextOptions options_for(int fd) {
+  TextOptions options;
+  if (::isatty(fd) == 0) return options;
+  options.color = std::getenv("NO_COLOR") == nullptr;
+  winsize size{};
+  if (::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40) options.width = size.ws_col;
+  return options;
+}
+
+std::string text_report(const Report& report, const TextOptions& options) {
+  return Text(report, options).make();
+}
+
+}  // namespace schedscope::report
