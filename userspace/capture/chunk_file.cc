@@ -21,23 +21,32 @@ std::unexpected<Error> refuse(const std::filesystem::path& path, std::string_vie
   return fail(fmt::format("read the capture {}", path.string()), wrong, cure, Exit::input);
 }
 
-// What the first bytes of a file say about it; empty when they are a capture's.
-std::string foreign(const FileHeader& header, std::size_t bytes) {
+constexpr std::string_view take_its_maker = "read it with the schedscope that made it";
+
+struct Refusal {
+  std::string wrong;
+  std::string_view cure = give_capture;
+};
+
+// Why a file that begins with these bytes is not read; nothing when it is.
+std::optional<Refusal> refusal(const FileHeader& header, std::size_t bytes) {
   const auto* end = std::begin(header.magic) + std::min(bytes, sizeof(header.magic));
   if (!std::equal(header.magic.data(), end, file_magic.data())) {
-    return "it is not a schedscope capture";
+    return Refusal{"it is not a schedscope capture"};
   }
-  if (bytes < sizeof(header)) return "it was cut off before its first record";
+  if (bytes < sizeof(header)) return Refusal{"it was cut off before its first record"};
   if (header.format > format_version) {
-    return fmt::format("it has format {}, this program reads up to {}", header.format,
-                       format_version);
+    return Refusal{fmt::format("it has format {}, and this program knows up to {}", header.format,
+                               format_version),
+                   take_its_maker};
   }
-  if (header.crc != header_checksum(header)) return "its first bytes are damaged";
+  if (header.crc != header_checksum(header)) return Refusal{"its first bytes are damaged"};
   if (header.schema > SCHEDSCOPE_SCHEMA_VERSION) {
-    return fmt::format("its records have schema {}, this program reads up to {}", header.schema,
-                       SCHEDSCOPE_SCHEMA_VERSION);
+    return Refusal{fmt::format("its records have schema {}, and this program knows up to {}",
+                               header.schema, SCHEDSCOPE_SCHEMA_VERSION),
+                   take_its_maker};
   }
-  return {};
+  return std::nullopt;
 }
 
 }  // namespace
@@ -62,9 +71,8 @@ Result<ChunkFile> ChunkFile::open(const std::filesystem::path& path) {
   if (!file.read_at(0, std::as_writable_bytes(std::span(&header, 1)).first(bytes))) {
     return fail_errno(fmt::format("read the capture {}", path.string()), {}, Exit::input);
   }
-  if (const std::string wrong = foreign(header, bytes); !wrong.empty()) {
-    const bool newer = wrong.contains("this program");
-    return refuse(path, wrong, newer ? "read it with the schedscope that made it" : give_capture);
+  if (const auto refused = refusal(header, bytes)) {
+    return refuse(path, refused->wrong, refused->cure);
   }
   return file;
 }

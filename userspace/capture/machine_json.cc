@@ -12,31 +12,33 @@ namespace {
 
 using nlohmann::json;
 
-// Calls `visit(key, member)` for every member: reading and writing cannot name them differently.
+// Calls `visit(key, member)` for every member: reading and writing cannot name them
+// differently, and a new member does not compile until it is here.
 template <typename SomeMachine, typename Visit>
 void each_member(SomeMachine& machine, Visit visit) {
-  visit("kernel", machine.kernel);
-  visit("kernel_build", machine.kernel_build);
-  visit("hostname", machine.hostname);
-  visit("cpus", machine.cpus);
-  visit("cpus_online", machine.cpus_online);
-  visit("hz", machine.hz);
-  visit("scheduler", machine.scheduler);
-  visit("sched_features", machine.sched_features);
-  visit("base_slice_ns", machine.base_slice_ns);
-  visit("rr_timeslice_ms", machine.rr_timeslice_ms);
-  visit("preempt_model", machine.preempt_model);
-  visit("autogroup", machine.autogroup);
-  visit("virtual_machine", machine.virtual_machine);
-  visit("clocksource", machine.clocksource);
-  visit("recorder_pid", machine.recorder_pid);
-  visit("command", machine.command);
-  visit("witnesses", machine.witnesses);
-  visit("missing", machine.missing);
-  visit("start_ns", machine.start_ns);
-  visit("ring_bytes", machine.ring_bytes);
-  visit("filter", machine.filter);
-  visit("agent_cpu_ns", machine.agent_cpu_ns);
+  auto& [kernel, kernel_build, hostname, cpus, cpus_online, hz, scheduler, sched_features, base_slice_ns, rr_timeslice_ms, preempt_model, autogroup, virtual_machine, clocksource, recorder_pid, command, witnesses, missing, start_ns, ring_bytes, filter, agent_cpu_ns] = machine;
+  visit("kernel", kernel);
+  visit("kernel_build", kernel_build);
+  visit("hostname", hostname);
+  visit("cpus", cpus);
+  visit("cpus_online", cpus_online);
+  visit("hz", hz);
+  visit("scheduler", scheduler);
+  visit("sched_features", sched_features);
+  visit("base_slice_ns", base_slice_ns);
+  visit("rr_timeslice_ms", rr_timeslice_ms);
+  visit("preempt_model", preempt_model);
+  visit("autogroup", autogroup);
+  visit("virtual_machine", virtual_machine);
+  visit("clocksource", clocksource);
+  visit("recorder_pid", recorder_pid);
+  visit("command", command);
+  visit("witnesses", witnesses);
+  visit("missing", missing);
+  visit("start_ns", start_ns);
+  visit("ring_bytes", ring_bytes);
+  visit("filter", filter);
+  visit("agent_cpu_ns", agent_cpu_ns);
 }
 
 void take(const json& value, std::string& member) {
