@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Three threads of one process that only spin, on one CPU: fair to each other, whatever share of
+// the CPU the rest of the machine leaves them.
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "schedule.h"
+#include "stage.h"
+
+namespace schedscope::golden {
+namespace {
+
+constexpr std::array<const char*, 3> names = {"spinner-1", "spinner-2", "spinner-3"};
+// Slices are some ms long: 2 % of a third of this is several of them, so that where in its turn
+// a thread is when the clock stops does not count.
+constexpr std::uint64_t length_ns = 4'000'000'000;
+// "Hardly ever anything else" than `expired`, of the ends that another spinner profited from.
+constexpr double hardly_ever = 0.05;
+
+Result<nlohmann::json> play(std::uint32_t cpu) {
+  std::atomic<std::uint32_t> spinning{0};
+  std::atomic<bool> stop{false};
+  std::array<std::uint32_t, names.size()> tids{};
+  std::vector<Worker> workers;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    auto worker = Worker::start(names[i], {.cpu = cpu}, [&, i] {
+      tids[i] = this_tid();
+      spinning.fetch_add(1);
+      while (!stop.load(std::memory_order_relaxed)) {
+      }
+    });
+    if (!worker) {
+      stop = true;
+      return std::unexpected(worker.error());
+    }
+    workers.push_back(std::move(*worker));
+  }
+  while (spinning.load() < names.size()) sleep_until(now_ns() + 10'000'000);
+  const std::uint64_t begin_ns = now_ns();
+  sleep_until(begin_ns + length_ns);
+  const std::uint64_t end_ns = now_ns();
+  stop = true;
+  workers.clear();
+  return nlohmann::json{{"tids", tids}, {"begin_ns", begin_ns}, {"end_ns", end_ns}};
+}
+
+using Spinners = std::array<const analysis::ThreadReport*, names.size()>;
+
+bool find_spinners(const Trial& trial, const analysis::Report& report, Spinners& out,
+                   Verdict& verdict) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    out[i] = find_thread(report, trial.told.at("tids").at(i));
+    verdict.holds(fmt::format("{}: is in the report, once", names[i]), out[i] != nullptr);
+    if (out[i] == nullptr) return false;
+    verdict.equal(fmt::format("{}: comm", names[i]), out[i]->who.comm, std::string(names[i]));
+  }
+  return true;
+}
+
+void judge_shares(const Trial& trial, const analysis::Report& report, const Spinners& spinners,
+                  Verdict& verdict) {
+  std::uint64_t ours = 0;
+  for (const auto* spinner : spinners) ours += spinner->run_ns;
+  for (std::size_t i = 0; i < spinners.size(); ++i) {
+    const std::string name = names[i];
+    verdict.within(name + ": run ns", static_cast<double>(spinners[i]->run_ns),
+                   static_cast<double>(ours) / 3, 0.02);
+    verdict.equal(name + ": asleep ns", spinners[i]->sleep_ns + spinners[i]->block_ns,
+                  std::uint64_t{0});
+    verdict.equal(name + ": unknown ns", spinners[i]->unknown_ns, std::uint64_t{0});
+  }
+  const auto cpu = std::find_if(report.cpus.begin(), report.cpus.end(),
+                                [&](const auto& one) { return one.cpu == trial.cpu; });
+  if (cpu == report.cpus.end()) return verdict.holds("the CPU is in the report", false);
+  const std::uint64_t span = report.end_ns - report.start_ns;
+  // What is theirs is a third of what nobody else took: nothing of it may be missing.
+  verdict.equal("cpu: run ns", cpu->run_ns, span);
+  verdict.equal("cpu: idle ns", cpu->idle_ns, std::uint64_t{0});
+  verdict.note(fmt::format("cpu: {:.2f} % of it went to other threads",
+                           (1 - static_cast<double>(ours) / static_cast<double>(span)) * 100));
+}
+
+// An end counts when another spinner got the CPU: when a stranger took it, that is no matter of
+// this schedule, and said beside it.
+void judge_ends(const Trial& trial, const Spinners& spinners, Verdict& verdict) {
+  std::vector<timeline::ThreadIndex> indices;
+  for (const auto* spinner : spinners) indices.push_back(spinner->who.index);
+  std::map<timeline::SliceEnd, std::uint64_t> ends, to_strangers;
+  std::map<std::string, std::uint64_t> askers;
+  std::uint64_t all = 0;
+  for (const timeline::Slice& slice :
+       trial.trace.slices(indices, trial.told.at("begin_ns"), trial.told.at("end_ns"))) {
+    if (std::find(indices.begin(), indices.end(), slice.next) == indices.end()) {
+      ++to_strangers[slice.end];
+      continue;
+    }
+    ++all;
+    ++ends[slice.end];
+    if (slice.by == timeline::no_index) continue;
+    for (const auto& thread : trial.report.threads) {
+      if (thread.who.index == slice.by) ++askers[thread.who.comm];
+    }
+  }
+  const std::uint64_t others = all - ends[timeline::SliceEnd::expired];
+  verdict.at_least("ends with another spinner next", all, std::uint64_t{100});
+  verdict.at_most("of them not `expired`", others,
+                  static_cast<std::uint64_t>(static_cast<double>(all) * hardly_ever));
+  for (const auto& [end, count] : ends) {
+    if (count != 0) verdict.note(fmt::format("ends `{}`: {}", timeline::name_of(end), count));
+  }
+  for (const auto& [comm, count] : askers) {
+    verdict.note(fmt::format("asked for by a wakeup of {}: {}", comm, count));
+  }
+  for (const auto& [end, count] : to_strangers) {
+    verdict.note(fmt::format("ends `{}` with a stranger next: {}", timeline::name_of(end), count));
+  }
+}
+
+void judge(const Trial& trial, Verdict& verdict) {
+  const auto report = trial.report_of(trial.told.at("begin_ns"), trial.told.at("end_ns"));
+  if (!report) return verdict.holds(report.error().message(), false);
+  Spinners in_window{}, whole{};
+  if (!find_spinners(trial, *report, in_window, verdict)) return;
+  if (!find_spinners(trial, trial.report, whole, verdict)) return;
+  judge_shares(trial, *report, in_window, verdict);
+  judge_ends(trial, whole, verdict);
+}
+
+}  // namespace
+
+extern const Schedule fair_equal;
+const Schedule fair_equal{
+    .name = "fair-equal",
+    .answer = "a third of the CPU each within 2 %; ends `expired`, hardly ever anything else",
+    .workload = play,
+    .judge = judge,
+};
+
+}  // namespace schedscope::golden

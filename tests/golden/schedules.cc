@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "schedule.h"
+
+#include <array>
+
+namespace schedscope::golden {
+
+// One line a schedule, one file each.
+#define SCHEDULES(one) \
+  one(handoff)         \
+  one(fair_equal)      \
+  one(sleeper)         \
+  one(fibers_alone)    \
+  one(fiber_hostage)
+
+#define DECLARE(name) extern const Schedule name;
+SCHEDULES(DECLARE)
+#undef DECLARE
+
+std::span<const Schedule* const> schedules() {
+#define ADDRESS(name) &name,
+  static constexpr std::array all = {SCHEDULES(ADDRESS)};
+#undef ADDRESS
+  return all;
+}
+
+}  // namespace schedscope::golden

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "stage.h"
+
+#include <linux/futex.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include <fmt/format.h>
+
+namespace schedscope::golden {
+namespace {
+
+std::uint64_t clock_ns(clockid_t clock) {
+  timespec time{};
+  ::clock_gettime(clock, &time);
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(time.tv_nsec);
+}
+
+long futex(std::atomic<std::uint32_t>& word, int operation, std::uint32_t value) {
+  static_assert(sizeof(word) == sizeof(std::uint32_t));
+  return ::syscall(SYS_futex, &word, operation, value, nullptr, nullptr, 0);
+}
+
+// All that a thread's attributes need, freed in every case.
+class Attributes {
+ public:
+  Attributes() { ::pthread_attr_init(&attributes_); }
+  Attributes(const Attributes&) = delete;
+  Attributes& operator=(const Attributes&) = delete;
+  ~Attributes() { ::pthread_attr_destroy(&attributes_); }
+
+  void set(const Seat& seat) {
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    CPU_SET(seat.cpu, &cpus);
+    const sched_param parameters{.sched_priority = seat.priority};
+    ::pthread_attr_setaffinity_np(&attributes_, sizeof(cpus), &cpus);
+    ::pthread_attr_setinheritsched(&attributes_, PTHREAD_EXPLICIT_SCHED);
+    ::pthread_attr_setschedpolicy(&attributes_, seat.policy);
+    ::pthread_attr_setschedparam(&attributes_, &parameters);
+    // Locked memory: no more of it than is used.
+    ::pthread_attr_setstacksize(&attributes_, 256 * 1024);
+  }
+  [[nodiscard]] const pthread_attr_t* get() const { return &attributes_; }
+
+ private:
+  pthread_attr_t attributes_{};
+};
+
+}  // namespace
+
+std::uint64_t now_ns() {
+  return clock_ns(CLOCK_MONOTONIC);
+}
+
+std::uint64_t thread_cpu_ns() {
+  return clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+std::uint32_t this_tid() {
+  return static_cast<std::uint32_t>(::syscall(SYS_gettid));
+}
+
+void sleep_until(std::uint64_t ns) {
+  const timespec time{.tv_sec = static_cast<time_t>(ns / 1'000'000'000),
+                      .tv_nsec = static_cast<long>(ns % 1'000'000'000)};
+  while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, nullptr) == EINTR) {
+  }
+}
+
+std::uint64_t work(std::uint64_t ns) {
+  const std::uint64_t begin = thread_cpu_ns();
+  std::uint64_t done = 0;
+  while (done < ns) done = thread_cpu_ns() - begin;
+  return done;
+}
+
+void Futex::set(std::uint32_t value) {
+  word_.store(value);
+  futex(word_, FUTEX_WAKE_PRIVATE, 1);
+}
+
+void Futex::wait_while(std::uint32_t value) {
+  while (word_.load() == value) futex(word_, FUTEX_WAIT_PRIVATE, value);
+}
+
+void* Worker::run(void* task) {
+  const auto* mine = static_cast<const Task*>(task);
+  ::prctl(PR_SET_NAME, mine->name.c_str());
+  mine->body();
+  return nullptr;
+}
+
+Result<Worker> Worker::start(std::string name, Seat seat, std::function<void()> body) {
+  auto task = std::make_unique<Task>(Task{.name = std::move(name), .body = std::move(body)});
+  Task* const raw = task.get();
+  Worker worker(std::move(task));
+  Attributes attributes;
+  attributes.set(seat);
+  const int code = ::pthread_create(&worker.thread_, attributes.get(), run, raw);
+  if (code != 0) {
+    const auto error =
+        fail_errno(fmt::format("start thread {} on CPU {}", raw->name, seat.cpu),
+                   "run as root, where real-time priorities may be given", Exit::machine, code);
+    worker.task_.reset();
+    return error;
+  }
+  return worker;
+}
+
+void Worker::join() {
+  if (task_ == nullptr) return;
+  ::pthread_join(thread_, nullptr);
+  task_.reset();
+}
+
+}  // namespace schedscope::golden

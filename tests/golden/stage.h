@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#pragma once
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "base/error.h"
+
+namespace schedscope::golden {
+
+// What workloads are made of.
+
+[[nodiscard]] std::uint64_t now_ns();         // CLOCK_MONOTONIC
+[[nodiscard]] std::uint64_t thread_cpu_ns();  // the kernel's account of the calling thread
+[[nodiscard]] std::uint32_t this_tid();
+// Sleeps until CLOCK_MONOTONIC shows `ns`.
+void sleep_until(std::uint64_t ns);
+// Runs in user mode until the kernel has charged `ns` more to the calling thread; returns what
+// it has charged.
+std::uint64_t work(std::uint64_t ns);
+
+// A futex of this process alone.
+class Futex {
+ public:
+  [[nodiscard]] std::uint32_t load() const { return word_.load(); }
+  // Sets it and wakes who waits.
+  void set(std::uint32_t value);
+  // Returns once it is not `value`.
+  void wait_while(std::uint32_t value);
+
+ private:
+  std::atomic<std::uint32_t> word_{0};
+};
+
+// Where and how a thread runs, from its first instruction on.
+struct Seat {
+  std::uint32_t cpu = 0;
+  int policy = SCHED_OTHER;
+  int priority = 0;
+};
+// Above all that a machine runs of its own accord, below the kernel's stopper.
+inline constexpr int above_all = 80;
+
+// A named thread; joined when dropped.
+class Worker {
+ public:
+  [[nodiscard]] static Result<Worker> start(std::string name, Seat seat,
+                                            std::function<void()> body);
+  Worker(Worker&& other) noexcept
+      : thread_(other.thread_), task_(std::exchange(other.task_, nullptr)) {}
+  Worker& operator=(Worker&&) = delete;
+  ~Worker() { join(); }
+  void join();
+
+ private:
+  struct Task {
+    std::string name;
+    std::function<void()> body;
+  };
+  static void* run(void* task);
+
+  explicit Worker(std::unique_ptr<Task> task) : task_(std::move(task)) {}
+
+  pthread_t thread_{};
+  std::unique_ptr<Task> task_;
+};
+
+}  // namespace schedscope::golden

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "trace.h"
+
+#include <algorithm>
+
+namespace schedscope::golden {
+namespace {
+
+template <typename T>
+bool ended_in(const T& stretch, std::uint64_t begin_ns, std::uint64_t end_ns) {
+  return stretch.end_ns >= begin_ns && stretch.end_ns <= end_ns;
+}
+
+template <typename T>
+void sort_by_end(std::vector<T>& stretches) {
+  std::stable_sort(stretches.begin(), stretches.end(),
+                   [](const T& a, const T& b) { return a.end_ns < b.end_ns; });
+}
+
+}  // namespace
+
+std::vector<timeline::Slice> Trace::slices(std::vector<timeline::ThreadIndex> threads,
+                                           std::uint64_t begin_ns, std::uint64_t end_ns) const {
+  std::vector<timeline::Slice> out;
+  for (const timeline::Slice& slice : slices_) {
+    const bool wanted = std::find(threads.begin(), threads.end(), slice.thread) != threads.end();
+    if (wanted && ended_in(slice, begin_ns, end_ns)) out.push_back(slice);
+  }
+  sort_by_end(out);
+  return out;
+}
+
+std::vector<timeline::Span> Trace::spans(timeline::ThreadIndex thread, timeline::State state,
+                                         std::uint64_t begin_ns, std::uint64_t end_ns) const {
+  std::vector<timeline::Span> out;
+  for (const timeline::Span& span : spans_) {
+    const bool wanted = span.thread == thread && span.state == state;
+    if (wanted && ended_in(span, begin_ns, end_ns)) out.push_back(span);
+  }
+  sort_by_end(out);
+  return out;
+}
+
+}  // namespace schedscope::golden

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "timeline/sink.h"
+#include "timeline/types.h"
+
+namespace schedscope::golden {
+
+// Keeps every slice and span of a short capture.
+class Trace final : public timeline::Sink {
+ public:
+  void slice(const timeline::Slice& slice) override { slices_.push_back(slice); }
+  void span(const timeline::Span& span) override { spans_.push_back(span); }
+  void hostages(const timeline::HostageSpan& span) override { hostages_.push_back(span); }
+
+  // Those of `threads` that ended in [begin_ns, end_ns], in the order of their ends.
+  [[nodiscard]] std::vector<timeline::Slice> slices(std::vector<timeline::ThreadIndex> threads,
+                                                    std::uint64_t begin_ns,
+                                                    std::uint64_t end_ns) const;
+  // Those of `thread` in `state` that ended in [begin_ns, end_ns], in their order.
+  [[nodiscard]] std::vector<timeline::Span> spans(timeline::ThreadIndex thread,
+                                                  timeline::State state, std::uint64_t begin_ns,
+                                                  std::uint64_t end_ns) const;
+  [[nodiscard]] const std::vector<timeline::HostageSpan>& hostages() const { return hostages_; }
+
+ private:
+  std::vector<timeline::Slice> slices_;
+  std::vector<timeline::Span> spans_;
+  std::vector<timeline::HostageSpan> hostages_;
+};
+
+}  // namespace schedscope::golden

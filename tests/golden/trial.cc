@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "trial.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <array>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "collect/record.h"
+#include "report/load.h"
+#include "schedule.h"
+
+namespace schedscope::golden {
+namespace {
+
+// A directory that goes away with all that is in it.
+class TempDir {
+ public:
+  static Result<TempDir> create() {
+    std::error_code none;
+    std::string path = std::filesystem::temp_directory_path(none) / "golden-XXXXXX";
+    if (::mkdtemp(path.data()) == nullptr) return fail_errno("make a temporary directory");
+    return TempDir(std::move(path));
+  }
+  TempDir(TempDir&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  TempDir& operator=(TempDir&&) = delete;
+  ~TempDir() {
+    std::error_code none;
+    if (!path_.empty()) std::filesystem::remove_all(path_, none);
+  }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  explicit TempDir(std::filesystem::path path) : path_(std::move(path)) {}
+  std::filesystem::path path_;
+};
+
+// Keeps this process, and so the recorder, off the CPU on which a schedule is played, as far as
+// the machine has another one.
+class Seats {
+ public:
+  Seats() {
+    ::sched_getaffinity(0, sizeof(before_), &before_);
+    for (std::uint32_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+      if (CPU_ISSET(cpu, &before_)) stage_ = cpu;
+    }
+    cpu_set_t others = before_;
+    CPU_CLR(stage_, &others);
+    if (CPU_COUNT(&others) > 0) ::sched_setaffinity(0, sizeof(others), &others);
+  }
+  Seats(const Seats&) = delete;
+  Seats& operator=(const Seats&) = delete;
+  ~Seats() { ::sched_setaffinity(0, sizeof(before_), &before_); }
+
+  [[nodiscard]] std::uint32_t stage() const { return stage_; }
+
+ private:
+  cpu_set_t before_{};
+  std::uint32_t stage_ = 0;
+};
+
+Result<collect::Outcome> play(const Schedule& schedule, std::uint32_t cpu,
+                              const std::filesystem::path& capture,
+                              const std::filesystem::path& told) {
+  const Fd out(::open(told.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  if (!out.valid()) return fail_errno(fmt::format("write {}", told.string()));
+  collect::Options options;
+  options.output = capture;
+  options.whole_machine = true;
+  options.command = {"/proc/self/exe", "workload", std::string(schedule.name), std::to_string(cpu)};
+  options.command_stdout = out.get();
+  return collect::record(options);
+}
+
+void judge_outcome(const collect::Outcome& outcome, Verdict& verdict) {
+  verdict.equal("recording: what went wrong", outcome.warning, std::string());
+  verdict.holds("recording: went on to the workload's end", !outcome.interrupted);
+  const int status = outcome.command_status.value_or(-1);
+  verdict.holds("workload: exited with 0", WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+void judge_check(std::string_view what, const std::optional<bool>& check, Verdict& verdict) {
+  verdict.holds(fmt::format("{}: was checked", what), check.has_value());
+  if (check) verdict.holds(what, *check);
+}
+
+// What is true of every capture, whatever was played.
+void judge_capture(const analysis::Report& report, Verdict& verdict) {
+  verdict.holds("capture: complete", report.complete);
+  verdict.equal("capture: damage", report.damage, std::string());
+  std::uint64_t lost = 0;
+  for (const auto& [cause, count] : report.lost) lost += count;
+  verdict.equal("records: lost", lost, std::uint64_t{0});
+  verdict.equal("records: kept of those produced", report.kept, report.produced);
+  verdict.equal("records: late", report.late_records, std::uint64_t{0});
+  verdict.equal("records: unknown", report.unknown_records, std::uint64_t{0});
+  verdict.equal("timeline: discontinuities", report.discontinuities, std::uint64_t{0});
+  judge_check("conservation: records", report.records_conserved, verdict);
+  judge_check("conservation: threads", report.threads_conserved, verdict);
+  judge_check("conservation: cpus", report.cpus_conserved, verdict);
+  if (!report.user_threads.empty()) {
+    judge_check("conservation: user threads", report.user_threads_conserved, verdict);
+  }
+  judge_check("agreement: with the kernel's counts", report.kernel_counts_agree, verdict);
+  const auto& witnesses = report.machine.witnesses;
+  if (std::find(witnesses.begin(), witnesses.end(), "module") != witnesses.end()) {
+    judge_check("agreement: bpf with the module", report.bpf_module_agree, verdict);
+  }
+  for (const std::string& detail : report.agreement_details) verdict.note(detail);
+  verdict.note(fmt::format("{} switches, {} records, {} bytes; witnesses: {}", report.switches,
+                           report.kept, report.bytes, fmt::join(witnesses, ", ")));
+}
+
+}  // namespace
+
+Result<analysis::Report> Trial::report_of(std::uint64_t begin_ns, std::uint64_t end_ns) const {
+  return report::load(capture, {.from_ns = begin_ns, .to_ns = end_ns});
+}
+
+const analysis::ThreadReport* find_thread(const analysis::Report& report, std::uint32_t tid) {
+  const analysis::ThreadReport* found = nullptr;
+  for (const analysis::ThreadReport& thread : report.threads) {
+    if (thread.who.tid != tid) continue;
+    if (found != nullptr) return nullptr;
+    found = &thread;
+  }
+  return found;
+}
+
+std::uint64_t ends_of(const analysis::ThreadReport& thread, timeline::SliceEnd end) {
+  return thread.ends.at(static_cast<std::size_t>(end));
+}
+
+Result<Verdict> try_schedule(const Schedule& schedule) {
+  const auto dir = TempDir::create();
+  if (!dir) return std::unexpected(dir.error());
+  const Seats seats;
+  Trial trial;
+  trial.cpu = seats.stage();
+  trial.capture = dir->path() / "capture";
+  const auto told = dir->path() / "told";
+
+  const auto outcome = play(schedule, trial.cpu, trial.capture, told);
+  if (!outcome) return std::unexpected(outcome.error());
+  std::array<timeline::Sink*, 1> sinks = {&trial.trace};
+  auto report = report::load(trial.capture, {}, sinks);
+  if (!report) return std::unexpected(report.error());
+  trial.report = std::move(*report);
+
+  Verdict verdict;
+  judge_outcome(*outcome, verdict);
+  judge_capture(trial.report, verdict);
+  trial.told = nlohmann::json::parse(read_text(told).value_or(""), nullptr, false);
+  if (!trial.told.is_object()) {
+    verdict.holds("workload: told of itself", false);
+  } else if (trial.told.contains("cannot")) {
+    verdict.skip(trial.told["cannot"]);
+  } else {
+    try {
+      schedule.judge(trial, verdict);
+    } catch (const nlohmann::json::exception& error) {
+      verdict.holds(fmt::format("workload: told what was asked ({})", error.what()), false);
+    }
+  }
+  return verdict;
+}
+
+}  // namespace schedscope::golden

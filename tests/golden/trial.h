@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+#include "analysis/report.h"
+#include "base/error.h"
+#include "trace.h"
+#include "verdict.h"
+
+namespace schedscope::golden {
+
+struct Schedule;
+
+// A schedule that was played and traced.
+struct Trial {
+  std::uint32_t cpu = 0;  // where it was played
+  std::filesystem::path capture;
+  nlohmann::json told;  // by the workload of itself
+  analysis::Report report;
+  Trace trace;
+
+  // The report of [begin_ns, end_ns) alone.
+  [[nodiscard]] Result<analysis::Report> report_of(std::uint64_t begin_ns,
+                                                   std::uint64_t end_ns) const;
+};
+
+// The one with this tid that lived while the schedule was played; nullptr: none, or more than one.
+[[nodiscard]] const analysis::ThreadReport* find_thread(const analysis::Report& report,
+                                                        std::uint32_t tid);
+[[nodiscard]] std::uint64_t ends_of(const analysis::ThreadReport& thread, timeline::SliceEnd end);
+
+// Plays `schedule` under the tracer and holds the trace against its answer and against what is
+// true of every capture. Errors: nothing was traced.
+[[nodiscard]] Result<Verdict> try_schedule(const Schedule& schedule);
+
+}  // namespace schedscope::golden
