@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <bit>
 #include <cstdarg>
 #include <cstdio>
 
@@ -28,6 +29,7 @@ struct alignas(128) CpuState {
 };
 
 constexpr std::uint64_t mib = 1024 * 1024;
+constexpr std::uint64_t max_ring_bytes = 1024 * mib;
 
 // libbpf speaks through a callback; what it said last explains a failure best.
 std::string last_words;
@@ -182,6 +184,13 @@ Result<void> Probes::State::attach() {
 }
 
 Result<Probes> Probes::create(const ProbeOptions& options) {
+  const std::uint64_t bytes = options.ring_bytes != 0 ? options.ring_bytes : default_ring_bytes();
+  if (!std::has_single_bit(bytes) || bytes < static_cast<std::uint64_t>(::getpagesize()) ||
+      bytes > max_ring_bytes) {
+    return fail(fmt::format("make rings of {} bytes", bytes),
+                "that is no power of two from 4096 bytes to 1 GiB", "give --ring another size",
+                Exit::usage);
+  }
   libbpf_set_print(keep_last_words);
   last_words.clear();
   auto state = std::make_unique<State>();
@@ -190,7 +199,6 @@ Result<Probes> Probes::create(const ProbeOptions& options) {
   if (const int failed = record_bpf__load(state->skeleton.get()); failed != 0) {
     return load_failure("load the BPF programs", -failed);
   }
-  const std::uint64_t bytes = options.ring_bytes != 0 ? options.ring_bytes : default_ring_bytes();
   if (auto made = state->make_rings(bytes); !made) return std::unexpected(made.error());
   if (auto attached = state->attach(); !attached) return std::unexpected(attached.error());
   return Probes(std::move(state));

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -95,6 +96,13 @@ std::uint64_t own_cpu_ns() {
   return ns(usage.ru_utime) + ns(usage.ru_stime);
 }
 
+void add_stats_of(const UserRings& rings, schedscope_cpu_stats& stats) {
+  const UserRings::Stats user = rings.stats();
+  stats.produced += user.produced();
+  stats.lost[SCHEDSCOPE_LOST_OVERRUN] = user.overrun;
+  stats.lost[SCHEDSCOPE_LOST_INVALID] = user.invalid;
+}
+
 // One recording, from attached probes to a finished file.
 class Recorder {
  public:
@@ -125,11 +133,7 @@ class Recorder {
   void warn(const std::string& text) {
     if (outcome_.warning.empty()) outcome_.warning = text;
   }
-  void keep(std::uint64_t source, RecordView record) {
-    writer_->add(source, record);
-    ++outcome_.records;
-    if (record.kind() == SCHEDSCOPE_REC_LOST) outcome_.lost += record.as<schedscope_lost>().count;
-  }
+  void keep(std::uint64_t source, RecordView record);
 
   const Options& options_;
   Outcome outcome_;
@@ -143,11 +147,25 @@ class Recorder {
   std::optional<capture::Writer> writer_;
   Clocks clocks_;
   Fd timer_;
+  std::set<std::uint32_t> processes_;  // that selected threads were seen in; only when filtering
   std::uint64_t last_drain_ns_ = 0;
   std::uint64_t flushed_ns_ = 0;
   std::uint64_t cpu_before_ns_ = 0;
   bool measuring_ = false;
 };
+
+void Recorder::keep(std::uint64_t source, RecordView record) {
+  writer_->add(source, record);
+  ++outcome_.records;
+  if (record.kind() == SCHEDSCOPE_REC_LOST) outcome_.lost += record.as<schedscope_lost>().count;
+  if (!selection_.filtering()) return;
+  if (record.kind() == SCHEDSCOPE_REC_FORK) {
+    processes_.insert(record.as<schedscope_fork>().pid);
+  } else if (record.kind() == SCHEDSCOPE_REC_TASK &&
+             (record.flags() & SCHEDSCOPE_TASK_BYSTANDER) == 0) {
+    processes_.insert(record.as<schedscope_task>().pid);
+  }
+}
 
 Result<void> Recorder::start_probes() {
   auto probes = Probes::create({.ring_bytes = options_.ring_bytes,
@@ -184,7 +202,9 @@ Result<void> Recorder::prepare() {
   } else if (ledger.error().code != ENOENT) {
     warn(ledger.error().message());
   }
-  auto rings = UserRings::create();
+  auto rings = UserRings::create([this](std::uint32_t pid) {
+    return !selection_.filtering() || processes_.contains(pid);
+  });
   if (!rings) return std::unexpected(rings.error());
   user_rings_.emplace(std::move(*rings));
   if (!user_rings_->warning().empty()) machine_.missing.push_back(user_rings_->warning());
@@ -311,7 +331,8 @@ Result<void> Recorder::end() {
   drain();
   outcome_.end_ns = Clocks::now_ns();
   probes_->drain_gaps([this](std::uint32_t cpu, RecordView record) { keep(cpu, record); });
-  for (const schedscope_cpu_stats& stats : probes_->stats()) {
+  for (schedscope_cpu_stats& stats : probes_->stats()) {
+    if (stats.rec.cpu == SCHEDSCOPE_CPU_NONE) add_stats_of(*user_rings_, stats);
     keep(capture::Writer::agent_source, view_of(stats));
   }
   if (probes_->selection_failed() != 0) {
