@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Unit test of ledger_math.h, in user space; prints TAP.
+ *
+ *	cc -Wall -Wextra -o ledger_math_test ledger_math_test.c && ./ledger_math_test
+ */
+#include <assert.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* As the kernel has them. */
+#define TASK_INTERRUPTIBLE	0x0001
+#define TASK_UNINTERRUPTIBLE	0x0002
+#define TASK_STOPPED		0x0104
+#define TASK_TRACED		0x0008
+#define TASK_DEAD		0x0080
+#define TASK_KILLABLE		0x0102
+#define TASK_NOLOAD		0x0400
+#define TASK_IDLE		0x0402
+
+#include "ledger_math.h"
+
+static_assert(sizeof(struct schedscope_account) == 472, "the account's size is the ABI's");
+static_assert(sizeof(struct schedscope_info) == 104, "the info's size is the ABI's");
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+#define RUN	SCHEDSCOPE_STATE_RUN
+#define WAIT	SCHEDSCOPE_STATE_WAIT
+#define SLEEP	SCHEDSCOPE_STATE_SLEEP
+#define BLOCK	SCHEDSCOPE_STATE_BLOCK
+#define UNKNOWN	SCHEDSCOPE_STATE_UNKNOWN
+#define EXITED	SCHEDSCOPE_STATE_EXITED
+
+static bool failed;
+
+#define EXPECT_EQ(a, b) expect_eq((a), (b), #a " == " #b, __LINE__)
+
+static void expect_eq(unsigned long long a, unsigned long long b, const char *what, int line)
+{
+	if (a == b)
+		return;
+	failed = true;
+	printf("# line %d: expected %s, got %llu and %llu\n", line, what, a, b);
+}
+
+static struct tally tally_new(__u64 now, __u32 state)
+{
+	struct tally tally;
+
+	memset(&tally, 0, sizeof(tally));
+	tally_begin(&tally, now, state);
+	return tally;
+}
+
+static struct schedscope_account read_at(const struct tally *tally, __u64 now)
+{
+	struct schedscope_account account;
+
+	tally_read(tally, now, &account);
+	EXPECT_EQ(account.run_ns + account.wait_ns + account.sleep_ns + account.block_ns +
+		  account.unknown_ns, account.rec.time_ns - account.since_ns);
+	return account;
+}
+
+static unsigned long long hist_sum(const __u32 *hist)
+{
+	unsigned long long sum = 0;
+
+	for (int i = 0; i < SCHEDSCOPE_HIST_BUCKETS; i++)
+		sum += hist[i];
+	return sum;
+}
+
+static void test_states(void)
+{
+	EXPECT_EQ(tally_state_after(false, 0), WAIT);
+	EXPECT_EQ(tally_state_after(true, 0), WAIT);
+	EXPECT_EQ(tally_state_after(true, TASK_INTERRUPTIBLE), WAIT);
+	EXPECT_EQ(tally_state_after(true, TASK_DEAD), WAIT);
+	EXPECT_EQ(tally_state_after(false, TASK_INTERRUPTIBLE), SLEEP);
+	EXPECT_EQ(tally_state_after(false, TASK_STOPPED), SLEEP);
+	EXPECT_EQ(tally_state_after(false, TASK_TRACED), SLEEP);
+	EXPECT_EQ(tally_state_after(false, TASK_IDLE), SLEEP);
+	EXPECT_EQ(tally_state_after(false, TASK_UNINTERRUPTIBLE), BLOCK);
+	EXPECT_EQ(tally_state_after(false, TASK_KILLABLE), BLOCK);
+	EXPECT_EQ(tally_state_after(false, TASK_DEAD), EXITED);
+}
+
+static void test_buckets(void)
+{
+	EXPECT_EQ(tally_bucket(0), 0);
+	EXPECT_EQ(tally_bucket(1), 0);
+	EXPECT_EQ(tally_bucket(2), 1);
+	EXPECT_EQ(tally_bucket(3), 1);
+	EXPECT_EQ(tally_bucket(4), 2);
+	EXPECT_EQ(tally_bucket((1ULL << 39) - 1), 38);
+	EXPECT_EQ(tally_bucket(1ULL << 39), 39);
+	EXPECT_EQ(tally_bucket(~0ULL), 39);
+}
+
+static void test_life(void)
+{
+	struct tally tally = tally_new(100, WAIT);
+	struct schedscope_account account;
+
+	tally_switch_in(&tally, 110, 0);
+	tally_switch_out(&tally, 150, 0, SLEEP);
+	tally_wake(&tally, 1150, false);
+	tally_switch_in(&tally, 1153, 1);
+	tally_switch_out(&tally, 1160, 1, WAIT);
+	tally_switch_in(&tally, 1170, 1);
+	tally_switch_out(&tally, 1171, 1, BLOCK);
+	tally_wake(&tally, 1181, false);
+	tally_switch_in(&tally, 1182, 1);
+	tally_switch_out(&tally, 1190, 1, EXITED);
+
+	account = read_at(&tally, 5000);
+	EXPECT_EQ(account.rec.kind, SCHEDSCOPE_REC_ACCOUNT);
+	EXPECT_EQ(account.rec.size, sizeof(account));
+	EXPECT_EQ(account.rec.time_ns, 1190);
+	EXPECT_EQ(account.state, EXITED);
+	EXPECT_EQ(account.run_ns, 40 + 7 + 1 + 8);
+	EXPECT_EQ(account.wait_ns, 10 + 3 + 10 + 1);
+	EXPECT_EQ(account.sleep_ns, 1000);
+	EXPECT_EQ(account.block_ns, 10);
+	EXPECT_EQ(account.unknown_ns, 0);
+	EXPECT_EQ(account.slices, 4);
+	EXPECT_EQ(account.voluntary, 3);
+	EXPECT_EQ(account.involuntary, 1);
+	EXPECT_EQ(account.migrations, 1);
+	EXPECT_EQ(account.wakeups, 2);
+	EXPECT_EQ(account.cpu, 1);
+	EXPECT_EQ(account.slice_hist[5], 1);
+	EXPECT_EQ(account.slice_hist[2], 1);
+	EXPECT_EQ(account.slice_hist[0], 1);
+	EXPECT_EQ(account.slice_hist[3], 1);
+	EXPECT_EQ(account.wait_hist[3], 2);
+	EXPECT_EQ(account.wait_hist[1], 1);
+	EXPECT_EQ(account.wait_hist[0], 1);
+}
+
+static void test_open_span(void)
+{
+	struct tally tally = tally_new(100, WAIT);
+
+	EXPECT_EQ(read_at(&tally, 105).wait_ns, 5);
+	tally_switch_in(&tally, 110, 0);
+	EXPECT_EQ(read_at(&tally, 117).run_ns, 7);
+	EXPECT_EQ(read_at(&tally, 117).slices, 0);
+	tally_switch_out(&tally, 120, 0, BLOCK);
+	EXPECT_EQ(read_at(&tally, 130).block_ns, 10);
+	EXPECT_EQ(read_at(&tally, 130).state, BLOCK);
+}
+
+/* The waker came before the switch, and waits for the CPU to be left: no sleep. */
+static void test_wake_that_races(void)
+{
+	struct tally tally = tally_new(0, WAIT);
+
+	tally_switch_in(&tally, 0, 0);
+	tally_wake(&tally, 9, true);
+	tally_switch_out(&tally, 10, 0, SLEEP);
+	EXPECT_EQ(read_at(&tally, 15).unknown_ns, 5);
+	EXPECT_EQ(read_at(&tally, 15).state, UNKNOWN);
+	tally_switch_in(&tally, 30, 0);
+	EXPECT_EQ(read_at(&tally, 30).wait_ns, 20);
+	EXPECT_EQ(read_at(&tally, 30).wait_hist[4], 1);
+	EXPECT_EQ(read_at(&tally, 30).sleep_ns, 0);
+	EXPECT_EQ(read_at(&tally, 30).unknown_ns, 0);
+}
+
+/* The wakeup was consumed in place; the thread slept later, and was woken again. */
+static void test_wake_that_is_stale(void)
+{
+	struct tally tally = tally_new(0, WAIT);
+
+	tally_switch_in(&tally, 0, 0);
+	tally_wake(&tally, 5, true);
+	tally_switch_out(&tally, 10, 0, BLOCK);
+	EXPECT_EQ(read_at(&tally, 15).unknown_ns, 5);
+	tally_wake(&tally, 40, false);
+	EXPECT_EQ(read_at(&tally, 45).block_ns, 30);
+	EXPECT_EQ(read_at(&tally, 45).unknown_ns, 0);
+	EXPECT_EQ(read_at(&tally, 45).wait_ns, 5);
+
+	/* It says nothing about the next sleep. */
+	tally_switch_in(&tally, 50, 0);
+	tally_switch_out(&tally, 60, 0, SLEEP);
+	EXPECT_EQ(read_at(&tally, 70).sleep_ns, 10);
+}
+
+/* A preempted thread that is woken in the queue goes on waiting. */
+static void test_wake_while_queued(void)
+{
+	struct tally tally = tally_new(0, WAIT);
+
+	tally_switch_in(&tally, 0, 0);
+	tally_switch_out(&tally, 10, 0, WAIT);
+	tally_wake(&tally, 15, true);
+	tally_switch_in(&tally, 20, 0);
+	EXPECT_EQ(read_at(&tally, 20).wait_ns, 10);
+	EXPECT_EQ(read_at(&tally, 20).wait_hist[3], 1);
+	EXPECT_EQ(read_at(&tally, 20).wakeups, 1);
+}
+
+static void test_before_the_ledger(void)
+{
+	struct tally tally = tally_new(100, UNKNOWN);
+
+	EXPECT_EQ(read_at(&tally, 110).unknown_ns, 10);
+
+	/* It was running. */
+	tally_switch_out(&tally, 120, 3, SLEEP);
+	EXPECT_EQ(read_at(&tally, 120).unknown_ns, 20);
+	EXPECT_EQ(read_at(&tally, 120).slices, 1);
+	EXPECT_EQ(hist_sum(read_at(&tally, 120).slice_hist), 0);
+	tally_wake(&tally, 130, false);
+	tally_switch_in(&tally, 131, 2);
+	EXPECT_EQ(read_at(&tally, 131).migrations, 1);
+
+	/* It was queued, and not even a wakeup says otherwise. */
+	tally = tally_new(100, UNKNOWN);
+	tally_wake(&tally, 110, true);
+	tally_switch_in(&tally, 120, 2);
+	EXPECT_EQ(read_at(&tally, 120).unknown_ns, 20);
+	EXPECT_EQ(read_at(&tally, 120).migrations, 0);
+	EXPECT_EQ(hist_sum(read_at(&tally, 120).wait_hist), 0);
+
+	/* It was asleep. */
+	tally = tally_new(100, UNKNOWN);
+	tally_wake(&tally, 110, false);
+	tally_switch_in(&tally, 120, 2);
+	EXPECT_EQ(read_at(&tally, 120).unknown_ns, 10);
+	EXPECT_EQ(read_at(&tally, 120).wait_ns, 10);
+
+	/* It was not born yet. */
+	tally = tally_new(100, UNKNOWN);
+	tally_wake_new(&tally, 110);
+	EXPECT_EQ(read_at(&tally, 120).unknown_ns, 10);
+	EXPECT_EQ(read_at(&tally, 120).wait_ns, 10);
+}
+
+static void test_clock_goes_back(void)
+{
+	struct tally tally = tally_new(1000, WAIT);
+
+	EXPECT_EQ(read_at(&tally, 900).rec.time_ns, 1000);
+	tally_switch_in(&tally, 990, 0);
+	tally_switch_out(&tally, 1010, 0, SLEEP);
+	tally_wake(&tally, 1005, false);
+	tally_switch_in(&tally, 1020, 0);
+	EXPECT_EQ(read_at(&tally, 1015).rec.time_ns, 1020);
+	EXPECT_EQ(read_at(&tally, 1020).run_ns, 10);
+	EXPECT_EQ(read_at(&tally, 1020).sleep_ns, 0);
+	EXPECT_EQ(read_at(&tally, 1020).wait_ns, 10);
+}
+
+/* Any order of events at all, also impossible ones: the spans add up. */
+static void test_any_order(void)
+{
+	static const __u32 next[] = { WAIT, SLEEP, BLOCK };
+
+	srand(1);
+	for (int round = 0; round < 1000; round++) {
+		struct tally tally = tally_new(rand() % 1000, round % 2 ? WAIT : UNKNOWN);
+		struct schedscope_account account;
+		__u64 now = 500;
+
+		for (int i = 0; i < 200; i++) {
+			now += rand() % 100 - 5;
+			switch (rand() % 4) {
+			case 0:
+				tally_wake(&tally, now, rand() % 2);
+				break;
+			case 1:
+				tally_switch_in(&tally, now, rand() % 4);
+				break;
+			case 2:
+				tally_switch_out(&tally, now, rand() % 4,
+						 next[rand() % ARRAY_SIZE(next)]);
+				break;
+			case 3:
+				tally_wake_new(&tally, now);
+				break;
+			}
+			read_at(&tally, now + rand() % 10 - 5);
+		}
+		account = read_at(&tally, now);
+		EXPECT_EQ(account.slices, account.voluntary + account.involuntary);
+		if (failed)
+			return;
+	}
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} tests[] = {
+	{ "states", test_states },
+	{ "buckets", test_buckets },
+	{ "life", test_life },
+	{ "open_span", test_open_span },
+	{ "wake_that_races", test_wake_that_races },
+	{ "wake_that_is_stale", test_wake_that_is_stale },
+	{ "wake_while_queued", test_wake_while_queued },
+	{ "before_the_ledger", test_before_the_ledger },
+	{ "clock_goes_back", test_clock_goes_back },
+	{ "any_order", test_any_order },
+};
+
+int main(void)
+{
+	const int count = ARRAY_SIZE(tests);
+	bool any = false;
+
+	printf("TAP version 13\n1..%d\n", count);
+	for (int i = 0; i < count; i++) {
+		failed = false;
+		tests[i].run();
+		any |= failed;
+		printf("%s %d ledger_math.%s\n", failed ? "not ok" : "ok", i + 1, tests[i].name);
+	}
+	return any;
+}

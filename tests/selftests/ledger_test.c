@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The ledger against schedules whose answer is known, and against what the
+ * kernel itself counts. No test here depends on how fast the machine is.
+ */
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "support.h"
+
+#include "kselftest_harness.h"
+
+#define TIMEOUT 120
+
+FIXTURE(ledger) {
+	int fd;
+};
+
+FIXTURE_SETUP(ledger)
+{
+	self->fd = -1;
+	if (!module_path())
+		SKIP(return, "SCHEDSCOPE_MODULE does not name the module");
+	ASSERT_EQ(0, module_load(""));
+	self->fd = open(DEVICE, O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, self->fd);
+}
+
+FIXTURE_TEARDOWN(ledger)
+{
+	if (self->fd < 0)
+		return;
+	close(self->fd);
+	EXPECT_EQ(0, module_unload());
+}
+
+/* What a worker's account and the kernel's counts gained while it did its work. */
+struct gain {
+	struct schedscope_account before, after;
+	struct kernel_counts kernel_before, kernel_after;
+};
+
+#define GAIN(of, member) ((of).after.member - (of).before.member)
+#define KERNEL_GAIN(of, member) ((of).kernel_after.member - (of).kernel_before.member)
+
+/* The way from one rest to the next takes a wakeup and a slice, whatever the work is. */
+#define REST_SLICES 1
+
+static bool gain_measure(int fd, struct worker *workers, struct gain *gains, int count)
+{
+	bool ok = true;
+
+	for (int i = 0; i < count; i++)
+		ok &= account_at_rest(fd, workers[i].tid, &gains[i].before,
+				      &gains[i].kernel_before);
+	for (int i = 0; i < count; i++)
+		worker_work(&workers[i]);
+	for (int i = 0; i < count; i++)
+		worker_wait(&workers[i]);
+	for (int i = 0; i < count; i++)
+		ok &= account_at_rest(fd, workers[i].tid, &gains[i].after,
+				      &gains[i].kernel_after);
+	return ok;
+}
+
+/* Two threads hand a word to and fro: each sleeps once for each turn of the other. */
+struct handoff {
+	atomic_int turn;
+	int rounds;
+};
+
+static void work_handoff(struct worker *worker)
+{
+	struct handoff *handoff = worker->data;
+	int me = worker->value;
+
+	for (int i = 0; i < handoff->rounds; i++) {
+		while (atomic_load(&handoff->turn) != me)
+			futex_wait(&handoff->turn, !me);
+		atomic_store(&handoff->turn, !me);
+		futex_wake(&handoff->turn);
+	}
+}
+
+TEST_F_TIMEOUT(ledger, fifo_handoff, TIMEOUT)
+{
+	struct handoff handoff = { .rounds = 500 };
+	struct worker workers[2] = {
+		{ .work = work_handoff, .cpu = 0, .fifo = 50, .data = &handoff, .value = 0 },
+		{ .work = work_handoff, .cpu = 0, .fifo = 50, .data = &handoff, .value = 1 },
+	};
+	struct gain gains[2] = { 0 };
+
+	for (int i = 0; i < 2; i++)
+		ASSERT_TRUE(worker_start(&workers[i]));
+	ASSERT_TRUE(gain_measure(self->fd, workers, gains, 2));
+	for (int i = 0; i < 2; i++) {
+		/*
+		 * FIFO on one CPU: no slice ends but by waiting for one's turn.
+		 * The first to run has its first turn at once; it passes it on
+		 * before the second can run, so that has its first at once, too.
+		 */
+		EXPECT_EQ(handoff.rounds - 1 + REST_SLICES, GAIN(gains[i], slices));
+		EXPECT_EQ(GAIN(gains[i], slices), GAIN(gains[i], voluntary));
+		EXPECT_EQ(0, GAIN(gains[i], involuntary));
+		EXPECT_EQ(0, GAIN(gains[i], migrations));
+		EXPECT_EQ(0, GAIN(gains[i], block_ns));
+		EXPECT_EQ(0, GAIN(gains[i], unknown_ns));
+		EXPECT_EQ(GAIN(gains[i], slices), GAIN(gains[i], wakeups));
+		EXPECT_EQ(KERNEL_GAIN(gains[i], voluntary), GAIN(gains[i], voluntary));
+		worker_end(&workers[i]);
+	}
+}
+
+TEST_F_TIMEOUT(ledger, switches_are_the_kernels, TIMEOUT)
+{
+	struct handoff handoff[2] = { { .rounds = 2000 }, { .rounds = 2000 } };
+	struct worker workers[4];
+	struct gain gains[4] = { 0 };
+
+	/* Two pairs that may run anywhere and be preempted at any time. */
+	for (int i = 0; i < 4; i++) {
+		workers[i] = (struct worker){ .work = work_handoff, .cpu = -1,
+					      .data = &handoff[i / 2], .value = i % 2 };
+		ASSERT_TRUE(worker_start(&workers[i]));
+	}
+	ASSERT_TRUE(gain_measure(self->fd, workers, gains, 4));
+	for (int i = 0; i < 4; i++) {
+		/* They were born under the ledger: it saw every switch of theirs. */
+		EXPECT_EQ(gains[i].kernel_after.voluntary, gains[i].after.voluntary);
+		EXPECT_EQ(gains[i].kernel_after.involuntary, gains[i].after.involuntary);
+		EXPECT_EQ(gains[i].after.switches, gains[i].after.slices);
+		EXPECT_EQ(0, gains[i].after.unknown_ns);
+		worker_end(&workers[i]);
+	}
+}
+
+static void work_sleep(struct worker *worker)
+{
+	struct timespec rest = { .tv_nsec = 10000000 };
+
+	for (int i = 0; i < worker->value; i++)
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &rest, NULL);
+}
+
+TEST_F_TIMEOUT(ledger, sleeper, TIMEOUT)
+{
+	struct worker worker = { .work = work_sleep, .cpu = 0, .fifo = 50, .value = 200 };
+	struct gain gain = { 0 };
+	__u64 awake;
+
+	ASSERT_TRUE(worker_start(&worker));
+	ASSERT_TRUE(gain_measure(self->fd, &worker, &gain, 1));
+	EXPECT_EQ(worker.value + REST_SLICES, GAIN(gain, voluntary));
+	EXPECT_EQ(0, GAIN(gain, involuntary));
+	EXPECT_EQ(worker.value + REST_SLICES, GAIN(gain, wakeups));
+	EXPECT_EQ(0, GAIN(gain, block_ns));
+	EXPECT_EQ(0, GAIN(gain, unknown_ns));
+	/* A timer runs from before its thread sleeps to when that is woken, or longer. */
+	awake = GAIN(gain, run_ns) + GAIN(gain, wait_ns);
+	EXPECT_LE(worker.value * 10000000ULL, GAIN(gain, sleep_ns) + awake);
+	EXPECT_GE(GAIN(gain, rec.time_ns), GAIN(gain, sleep_ns) + awake);
+	EXPECT_LT(awake, GAIN(gain, sleep_ns));
+	worker_end(&worker);
+}
+
+static void work_spin(struct worker *worker)
+{
+	__u64 end = now_ns() + worker->value * NS_PER_SEC;
+
+	while (now_ns() < end)
+		;
+}
+
+TEST_F_TIMEOUT(ledger, run_time_is_the_kernels, TIMEOUT)
+{
+	struct worker worker = { .work = work_spin, .cpu = 0, .value = 3 };
+	struct gain gain = { 0 };
+	long long ours, kernels;
+
+	ASSERT_TRUE(worker_start(&worker));
+	ASSERT_TRUE(gain_measure(self->fd, &worker, &gain, 1));
+	ours = GAIN(gain, run_ns);
+	kernels = KERNEL_GAIN(gain, run_ns);
+	TH_LOG("run %lld ns, schedstat %lld ns, %llu slices", ours, kernels,
+	       (unsigned long long)GAIN(gain, slices));
+	/* Asleep at both ends, the thread's schedstat is exact to the ns. */
+	EXPECT_GE(kernels / 1000, llabs(ours - kernels));
+	worker_end(&worker);
+}
+
+/* vfork() blocks the caller, uninterruptibly, until its child is gone. */
+static void work_vfork(struct worker *worker)
+{
+	struct timespec rest = { .tv_nsec = 100000000 };
+	pid_t pid = vfork();
+
+	if (!pid) {
+		while (thread_state(worker->tid) != 'D')
+			sched_yield();
+		syscall(SYS_nanosleep, &rest, NULL);
+		_exit(0);
+	}
+	waitpid(pid, &worker->value, __WALL);
+}
+
+TEST_F_TIMEOUT(ledger, blocked_is_not_asleep, TIMEOUT)
+{
+	struct worker worker = { .work = work_vfork, .cpu = -1 };
+	struct gain gain = { 0 };
+
+	ASSERT_TRUE(worker_start(&worker));
+	ASSERT_TRUE(gain_measure(self->fd, &worker, &gain, 1));
+	EXPECT_LE(100000000, GAIN(gain, block_ns));
+	EXPECT_EQ(0, GAIN(gain, unknown_ns));
+	worker_end(&worker);
+}
+
+TEST_F(ledger, idle_kthreads_sleep)
+{
+	struct accounts accounts = { 0 };
+	int found = 0;
+
+	sleep(1);
+	ASSERT_TRUE(accounts_read(self->fd, &accounts));
+	for (size_t i = 0; i < accounts.count; i++) {
+		EXPECT_NE(0, accounts.all[i].tid);
+		/* A grace-period thread waits in TASK_IDLE between two grace periods. */
+		if (strncmp((char *)accounts.all[i].comm, "rcu_preempt", 11) &&
+		    strncmp((char *)accounts.all[i].comm, "rcu_sched", 9))
+			continue;
+		found++;
+		EXPECT_EQ(0, accounts.all[i].block_ns);
+		EXPECT_LT(0, accounts.all[i].sleep_ns);
+	}
+	EXPECT_EQ(1, found);
+	accounts_free(&accounts);
+}
+
+static void *short_thread(void *data)
+{
+	*(pid_t *)data = thread_id();
+	return NULL;
+}
+
+/* Exited accounts of this process. A joined thread may still have its last switch ahead. */
+static size_t exited_of(int fd, struct accounts *accounts, pid_t pid, size_t expected)
+{
+	size_t count = 0;
+
+	for (int tries = 0; tries < 2000 && count < expected; tries++) {
+		if (tries)
+			usleep(1000);
+		if (!accounts_read(fd, accounts))
+			return 0;
+		count = 0;
+		for (size_t i = 0; i < accounts->count; i++)
+			count += accounts->all[i].pid == (__u32)pid &&
+				 !account_alive(&accounts->all[i]);
+	}
+	return count;
+}
+
+TEST_F_TIMEOUT(ledger, fork_storm, TIMEOUT)
+{
+	enum { THREADS = 2000, AT_ONCE = 20 };
+	struct accounts accounts = { 0 };
+	static pid_t tids[THREADS];
+	pthread_t threads[AT_ONCE];
+	int seen = 0;
+
+	for (int i = 0; i < THREADS; i += AT_ONCE) {
+		for (int j = 0; j < AT_ONCE; j++)
+			ASSERT_EQ(0, pthread_create(&threads[j], NULL, short_thread, &tids[i + j]));
+		for (int j = 0; j < AT_ONCE; j++)
+			ASSERT_EQ(0, pthread_join(threads[j], NULL));
+	}
+	EXPECT_EQ(THREADS, exited_of(self->fd, &accounts, getpid(), THREADS));
+	for (size_t i = 0; i < accounts.count; i++) {
+		EXPECT_TRUE(account_adds_up(&accounts.all[i]));
+		if (accounts.all[i].pid != (__u32)getpid() || account_alive(&accounts.all[i]))
+			continue;
+		EXPECT_EQ(0, accounts.all[i].unknown_ns);
+		EXPECT_LT(0, accounts.all[i].run_ns);
+		EXPECT_LT(0, accounts.all[i].slices);
+		for (int j = 0; j < THREADS; j++)
+			seen += tids[j] == (pid_t)accounts.all[i].tid;
+	}
+	EXPECT_EQ(THREADS, seen);
+	EXPECT_EQ(0, ledger_info(self->fd).threads_missed);
+	EXPECT_EQ(0, ledger_info(self->fd).exited_dropped);
+	accounts_free(&accounts);
+}
+
+TEST_F_TIMEOUT(ledger, full_store_counts_what_it_drops, TIMEOUT)
+{
+	struct accounts accounts = { 0 };
+	struct schedscope_info info;
+	pid_t tid = 0, last = 0;
+	pthread_t thread;
+	bool kept = false;
+
+	close(self->fd);
+	ASSERT_EQ(0, module_load("exited_max=10"));
+	self->fd = open(DEVICE, O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, self->fd);
+	for (int i = 0; i < 100; i++) {
+		ASSERT_EQ(0, pthread_create(&thread, NULL, short_thread, &tid));
+		ASSERT_EQ(0, pthread_join(thread, NULL));
+		last = tid;
+	}
+	ASSERT_LT(0, exited_of(self->fd, &accounts, getpid(), 10));
+	info = ledger_info(self->fd);
+	EXPECT_EQ(10, info.exited_max);
+	EXPECT_EQ(10, info.exited);
+	EXPECT_LE(90, info.exited_dropped);
+	/* The youngest are kept. */
+	for (size_t i = 0; i < accounts.count; i++)
+		kept |= accounts.all[i].tid == (__u32)last;
+	EXPECT_TRUE(kept);
+	accounts_free(&accounts);
+}
+
+TEST_F_TIMEOUT(ledger, full_ledger_counts_what_it_misses, TIMEOUT)
+{
+	enum { THREADS = 100 };
+	struct worker *workers = calloc(THREADS, sizeof(*workers));
+	struct accounts accounts = { 0 };
+	struct schedscope_info info;
+	unsigned int found = 0;
+
+	close(self->fd);
+	ASSERT_EQ(0, module_load("threads_max=64 exited_max=0"));
+	self->fd = open(DEVICE, O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, self->fd);
+	for (int i = 0; i < THREADS; i++) {
+		workers[i] = (struct worker){ .work = work_sleep, .cpu = -1, .value = 1 };
+		ASSERT_TRUE(worker_start(&workers[i]));
+		worker_work(&workers[i]);
+	}
+	ASSERT_TRUE(accounts_read(self->fd, &accounts));
+	info = ledger_info(self->fd);
+	for (size_t i = 0; i < accounts.count; i++) {
+		found += accounts.all[i].pid == (__u32)getpid();
+		EXPECT_TRUE(account_adds_up(&accounts.all[i]));
+	}
+	EXPECT_GE(64, info.accounts);
+	EXPECT_EQ(0, info.exited);
+	EXPECT_LE(THREADS - found, info.threads_missed);
+	for (int i = 0; i < THREADS; i++)
+		worker_end(&workers[i]);
+	free(workers);
+	accounts_free(&accounts);
+}
+
+static bool last_tid_set(pid_t tid)
+{
+	FILE *file = fopen("/proc/sys/kernel/ns_last_pid", "we");
+	bool ok = file && fprintf(file, "%d", tid) > 0;
+
+	return file && !fclose(file) && ok;
+}
+
+TEST_F_TIMEOUT(ledger, reused_tid_is_another_thread, TIMEOUT)
+{
+	enum { LIVES = 30 };
+	struct accounts accounts = { 0 };
+	__u64 starts[LIVES];
+	pid_t tid, wanted = 0;
+	unsigned int found = 0;
+	pthread_t thread;
+
+	for (int lives = 0, tries = 0; lives < LIVES; tries++) {
+		/* Another process may take it first, or its last owner still have it. */
+		ASSERT_GT(20 * LIVES, tries);
+		if (wanted)
+			ASSERT_TRUE(last_tid_set(wanted - 1));
+		ASSERT_EQ(0, pthread_create(&thread, NULL, short_thread, &tid));
+		ASSERT_EQ(0, pthread_join(thread, NULL));
+		if (!wanted)
+			wanted = tid;
+		lives += tid == wanted;
+	}
+	ASSERT_LE(LIVES, exited_of(self->fd, &accounts, getpid(), LIVES));
+	for (size_t i = 0; i < accounts.count; i++) {
+		if (accounts.all[i].tid != (__u32)wanted)
+			continue;
+		EXPECT_FALSE(account_alive(&accounts.all[i]));
+		ASSERT_GT(LIVES, found);
+		for (unsigned int j = 0; j < found; j++)
+			EXPECT_NE(starts[j], accounts.all[i].start_ns);
+		starts[found++] = accounts.all[i].start_ns;
+	}
+	EXPECT_EQ(LIVES, found);
+	accounts_free(&accounts);
+}
+
+static void *exec_thread(void *data)
+{
+	prctl(PR_SET_NAME, "upstart");
+	execl("/bin/cat", "cat", (char *)NULL);
+	abort();
+}
+
+/* The thread that calls execve() becomes its group's leader, tid and all. */
+TEST_F_TIMEOUT(ledger, exec_takes_the_leaders_tid, TIMEOUT)
+{
+	struct schedscope_account account = { 0 };
+	struct accounts accounts = { 0 };
+	unsigned int exited = 0;
+	pthread_t thread;
+	int pipes[2];
+	pid_t pid;
+
+	ASSERT_EQ(0, pipe(pipes));
+	pid = fork();
+	if (!pid) {
+		dup2(pipes[0], 0);
+		close(pipes[1]);
+		pthread_create(&thread, NULL, exec_thread, NULL);
+		pause();
+	}
+	close(pipes[0]);
+	for (int tries = 0; tries < 10000; tries++) {
+		if (account_of(self->fd, pid, &account) && !strcmp((char *)account.comm, "cat") &&
+		    account.state == SCHEDSCOPE_STATE_SLEEP)
+			break;
+		usleep(1000);
+	}
+	EXPECT_STREQ("cat", (char *)account.comm);
+	EXPECT_EQ(pid, account.pid);
+	ASSERT_TRUE(accounts_read(self->fd, &accounts));
+	for (size_t i = 0; i < accounts.count; i++) {
+		exited += accounts.all[i].tid == (__u32)pid && !account_alive(&accounts.all[i]);
+		EXPECT_NE(0, strcmp((char *)accounts.all[i].comm, "upstart"));
+	}
+	EXPECT_EQ(1, exited);
+	close(pipes[1]);
+	waitpid(pid, NULL, 0);
+	accounts_free(&accounts);
+}
+
+TEST_HARNESS_MAIN
