@@ -62,6 +62,8 @@ class UserRing {
   void skip_history(std::map<std::uint64_t, UserStanding>& standing, std::uint64_t now_ns);
   // The user thread on this carrier after skip_history().
   [[nodiscard]] std::uint64_t current() const { return current_; }
+  // The time of what was given last; behind skip_history() its `now_ns`.
+  [[nodiscard]] std::uint64_t last_ns() const { return last_ns_; }
 
   // Fixes how far the next drain() goes.
   void look() { seen_ = __atomic_load_n(&header().head, __ATOMIC_ACQUIRE); }

@@ -225,20 +225,20 @@ void UserRings::discover() {
   scan_all();
 }
 
-// What was told before recording began, as if it were told now.
-void UserRings::give_standing(const Clocks& clocks, const Take& take) {
+// What was told before recording began, as if it were told when the ring was found.
+void UserRings::give_standing(const Take& take) {
   for (Entry& entry : rings_) {
     if (!std::exchange(entry.had_history, false)) continue;
     UserRing& ring = entry.ring;
-    const std::uint64_t now_ns = clocks.marked_ns();
-    ring.give_carrier(take, now_ns);
+    const std::uint64_t then_ns = ring.last_ns();
+    ring.give_carrier(take, then_ns);
     for (auto& [id, one] : processes_[ring.carrier().pid].standing) {
       if (one.source != ring.source() || one.kind == SCHEDSCOPE_UTHREAD_END) continue;
-      if (!one.name.empty()) ring.give_name(take, SCHEDSCOPE_REC_USER_NAME, id, one.name, now_ns);
+      if (!one.name.empty()) ring.give_name(take, SCHEDSCOPE_REC_USER_NAME, id, one.name, then_ns);
       const bool parked = one.kind == SCHEDSCOPE_UTHREAD_PARK;
-      ring.give(take, parked ? SCHEDSCOPE_REC_USER_PARK : SCHEDSCOPE_REC_USER_READY, id, now_ns);
+      ring.give(take, parked ? SCHEDSCOPE_REC_USER_PARK : SCHEDSCOPE_REC_USER_READY, id, then_ns);
     }
-    ring.give(take, SCHEDSCOPE_REC_USER_SWITCH, ring.current(), now_ns);
+    ring.give(take, SCHEDSCOPE_REC_USER_SWITCH, ring.current(), then_ns);
   }
   for (auto& [pid, process] : processes_) process.standing.clear();
 }
@@ -258,7 +258,7 @@ void UserRings::drain(Clocks& clocks, const Take& take) {
     entry.ring.look();
   }
   clocks.mark();
-  give_standing(clocks, take);
+  give_standing(take);
   std::size_t index = 0;
   for (auto at = rings_.begin(); at != rings_.end(); ++index) {
     at->ring.drain(clocks, take);

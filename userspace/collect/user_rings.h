@@ -73,7 +73,7 @@ class UserRings {
   void scan_process(std::uint32_t pid);
   void scan_all();
   void take_up(Fd fd, std::uint32_t pid, bool announced);
-  void give_standing(const Clocks& clocks, const Take& take);
+  void give_standing(const Take& take);
   [[nodiscard]] static bool is_over(const Process& process);
 
   Fd socket_;

@@ -193,13 +193,11 @@ TEST(user_rings, overrun_is_counted_exactly) {
   std::thread writer([] {
     for (std::uint64_t id = 1; id <= count; id++) schedscope_uthread_switch(id);
   });
-  std::uint64_t expected = 1;
+  std::uint64_t expected = 1, missing = 0, lost = 0;
   std::size_t users = 0, losses = 0;
   const auto check = [&] {
-    // Between two records that are kept, exactly the lost ones are missing.
-    std::uint64_t lost = 0;
+    // What is missing between two records that are kept was counted as lost before the second.
     for (; losses < seen.losses.size(); losses++) lost += seen.losses[losses].count;
-    std::uint64_t missing = 0;
     for (; users < seen.users.size(); users++) {
       ASSERT_GE(seen.users[users].id, expected);
       missing += seen.users[users].id - expected;
@@ -214,12 +212,11 @@ TEST(user_rings, overrun_is_counted_exactly) {
   }
   writer.join();
   schedscope_uthread_set_records(SCHEDSCOPE_UTHREAD_DEFAULT_RECORDS);
-  std::uint64_t lost = 0;
   for (const auto& one : seen.losses) {
     EXPECT_EQ(one.cause, static_cast<std::uint32_t>(SCHEDSCOPE_LOST_OVERRUN));
-    lost += one.count;
   }
   EXPECT_GT(lost, 0U);
+  EXPECT_EQ(missing, lost);
   EXPECT_EQ(seen.users.size() + lost, count);
   EXPECT_EQ(rings.stats().produced(), count + 1);  // and who the carrier is
 }
