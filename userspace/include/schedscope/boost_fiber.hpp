@@ -15,8 +15,8 @@
  * dispatcher is the runtime itself, id 0. A fiber that another thread makes ready counts as
  * parked until the scheduler of its carrier looks, as does one whose sleep is over.
  *
- * C++14; Boost 1.74 and later. Where Boost hides whether a fiber waits (from 1.75 on), a yield
- * takes three records instead of one.
+ * C++14; made for Boost 1.74. Where Boost hides whether a fiber waits, a fiber that yields is
+ * parked for the few ns until the algorithm hears that it is ready.
  */
 #ifndef SCHEDSCOPE_BOOST_FIBER_HPP
 #define SCHEDSCOPE_BOOST_FIBER_HPP
@@ -47,13 +47,12 @@ class observed_fiber final : public boost::fibers::fiber_properties {
       : fiber_properties{context}, id_{schedscope_uthread_new()} {}
   observed_fiber(observed_fiber const&) = delete;
   observed_fiber& operator=(observed_fiber const&) = delete;
-  ~observed_fiber() override { end(); }
+  ~observed_fiber() override {
+    if (!ended_) schedscope_uthread_end(id_);
+  }
 
   std::uint64_t id() const noexcept { return id_; }
-  void end() noexcept {
-    if (!ended_) schedscope_uthread_end(id_);
-    ended_ = true;
-  }
+  void set_ended() noexcept { ended_ = true; }
 
  private:
   std::uint64_t const id_;
@@ -70,24 +69,23 @@ inline observed_fiber* observe(boost::fibers::context* context) noexcept {
   return made;
 }
 
-enum class leaves { ready, parked, over, unknown };
-
-// Whether a context that gives up its thread waits for something. While this is asked it still
-// holds the lock of what it waits for, so nobody can have woken it.
+// What becomes of a context that gives up its thread: SCHEDSCOPE_UTHREAD_READY, _PARK or _END.
+// While this is asked it still holds the lock of what it waits for: nobody can have woken it.
 template <typename Context>
 auto how_it_leaves(Context const& context, int) noexcept
-    -> decltype(context.wait_is_linked(), leaves::ready) {
-  if (context.wait_hook_.is_linked() || context.sleep_is_linked()) return leaves::parked;
+    -> decltype(context.wait_is_linked(), unsigned{}) {
+  if (context.wait_hook_.is_linked() || context.sleep_is_linked()) return SCHEDSCOPE_UTHREAD_PARK;
   if (context.is_context(boost::fibers::type::worker_context) && !context.worker_is_linked())
-    return leaves::over;
-  return leaves::ready;
+    return SCHEDSCOPE_UTHREAD_END;
+  return SCHEDSCOPE_UTHREAD_READY;
 }
 
+// A Boost that does not show it: parked, until the algorithm hears that it is ready.
 template <typename Context>
-leaves how_it_leaves(Context const& context, long) noexcept {
+unsigned how_it_leaves(Context const& context, long) noexcept {
   if (context.is_context(boost::fibers::type::worker_context) && !context.worker_is_linked())
-    return leaves::over;
-  return leaves::unknown;
+    return SCHEDSCOPE_UTHREAD_END;
+  return SCHEDSCOPE_UTHREAD_PARK;
 }
 
 // Run queues that carriers share: Boost has one of each kind a process.
@@ -119,14 +117,14 @@ class observed final : public Algo {
     bool const known = main->get_properties() != nullptr;
     auto* const fiber = detail::observe(main);
     if (!known && fiber != nullptr) schedscope_uthread_name(fiber->id(), "main");
-    run(main);
+    run(main, 0);
   }
 
   // Told before the algorithm knows of it: another carrier may run it, and end it, at once.
   void awakened(boost::fibers::context* context) noexcept override {
     if (context == current_) note_direct_switch();
     if (auto* fiber = detail::observe(context)) {
-      // A yield: it was left as ready, and never was anything else.
+      // A yield: that it is ready was told when it left.
       if (fiber->id() == left_ready_)
         left_ready_ = 0;
       else
@@ -142,41 +140,33 @@ class observed final : public Algo {
       schedscope_uthread_park(left_ready_);
       left_ready_ = 0;
     }
-    if (fiber_ != nullptr) leave();
     auto* const next = Algo::pick_next();
-    if (next != nullptr) run(next);  // else the dispatcher, which alone is told so, goes on
+    // Else the dispatcher, which alone is told so, goes on.
+    if (next != nullptr) run(next, fiber_ != nullptr ? detail::how_it_leaves(*current_, 0) : 0);
     return next;
   }
 
  private:
-  void run(boost::fibers::context* context) noexcept {
+  // Tells that `context` runs, and how the fiber before it, if there is one, leaves.
+  void run(boost::fibers::context* context, unsigned how) noexcept {
+    auto* const before = fiber_;
     current_ = context;
     fiber_ = detail::observe(context);
-    schedscope_uthread_switch(fiber_ != nullptr ? fiber_->id() : 0);
-  }
-
-  void leave() noexcept {
-    switch (detail::how_it_leaves(*current_, 0)) {
-      case detail::leaves::ready:
-        left_ready_ = fiber_->id();
-        break;
-      case detail::leaves::over:
-        fiber_->end();
-        break;
-      case detail::leaves::parked:
-      case detail::leaves::unknown:
-        schedscope_uthread_park(fiber_->id());
-        break;
+    std::uint64_t const id = fiber_ != nullptr ? fiber_->id() : 0;
+    if (before == nullptr) {
+      schedscope_uthread_switch(id);
+      return;
     }
+    schedscope_uthread_switch_from(before->id(), how, id);
+    if (how == SCHEDSCOPE_UTHREAD_READY) left_ready_ = before->id();
+    if (how == SCHEDSCOPE_UTHREAD_END) before->set_ended();
   }
 
   // launch::dispatch goes to the new fiber without asking the algorithm; the first that is
   // heard of it is that the one before is ready.
   void note_direct_switch() noexcept {
     auto* const now = boost::fibers::context::active();
-    if (now == current_) return;
-    left_ready_ = fiber_ != nullptr ? fiber_->id() : 0;
-    run(now);
+    if (now != current_) run(now, SCHEDSCOPE_UTHREAD_READY);
   }
 
   boost::fibers::context* current_ = nullptr;  // runs on this thread now, or is about to

@@ -14,11 +14,12 @@
  *	schedscope_uthread_park(id);                     it waits for something inside the runtime
  *	schedscope_uthread_end(id);                      it is over
  *
- * A user thread that is switched away from is still ready, unless it was parked or ended
- * before; so a yield needs one call. Say ready() before another thread can find the user thread
- * in a run queue, and park() before anything can wake it: then the records have the order of
- * what happened. What the runtime learns late (a wakeup from another thread, an expired timer)
- * is told late, and the user thread counts as parked until then.
+ * Say what becomes of a user thread before it is switched away from: ready() for a yield, park()
+ * or end(); schedscope_uthread_switch_from() does both with one time stamp. Not told, it counts
+ * as parked. Say ready() before another thread can find the user thread in a run queue, and
+ * park() before anything can wake it: then the records have the order of what happened. What
+ * the runtime learns late (a wakeup from another thread, an expired timer) is told late, and
+ * the user thread counts as parked until then.
  *
  * Cost: about 3 ns a call once the thread's ring exists (a time stamp, two stores and an index).
  * Nothing on this path blocks, allocates, locks or calls the kernel. The first call on a thread
@@ -466,6 +467,23 @@ static inline void schedscope_uthread_carrier(const char* runtime, uint64_t run_
 /* This thread runs user thread `id` from here on; 0: the runtime itself. */
 static inline void schedscope_uthread_switch(uint64_t id) {
   schedscope_uthread_tell_(id, SCHEDSCOPE_UTHREAD_SWITCH);
+  schedscope_uthread_current.current = id;
+  schedscope_uthread_current.seq++;
+}
+
+/*
+ * The same, and what becomes of `from`, which ran until now: `how` is SCHEDSCOPE_UTHREAD_READY,
+ * _PARK or _END.
+ */
+static inline void schedscope_uthread_switch_from(uint64_t from, unsigned how, uint64_t id) {
+  struct schedscope_uthread_hot_* hot = schedscope_uthread_ring_();
+
+  if (__builtin_expect(hot != NULL, 1)) {
+    const uint64_t stamp = schedscope_uthread_stamp_();
+
+    schedscope_uthread_put_(hot, stamp, from << 8 | how);
+    schedscope_uthread_put_(hot, stamp, id << 8 | SCHEDSCOPE_UTHREAD_SWITCH);
+  }
   schedscope_uthread_current.current = id;
   schedscope_uthread_current.seq++;
 }
