@@ -47,12 +47,16 @@ void ChunkDecoder::plan(const Kind& file, const Kind* own, KindPlan& kind) {
   kind.fields.resize(file.fields.size());
   field_values_.resize(std::max(field_values_.size(), file.fields.size()));
   field_ids_.resize(field_values_.size());
-  for (std::size_t i = 0; own != nullptr && i < file.fields.size(); ++i) {
+  for (std::size_t i = 0; i < file.fields.size(); ++i) {
     const Field& field = file.fields[i];
-    if (field.by >= 0) {
+    if (field.of != 0) {
+      KindPlan& other = plans_[plan_[field.of]];
+      other.fields[static_cast<std::size_t>(field.by)].by_kind = other.by_kind = true;
+    } else if (field.by >= 0) {
       FieldPlan& by = kind.fields[static_cast<std::size_t>(field.by)];
       (field.coding == Coding::key ? by.by_id : by.by_value) = true;
     }
+    if (own == nullptr) continue;
     const auto to = std::ranges::find(own->fields, field.name, &Field::name);
     if (to == own->fields.end() || to->width != field.width) continue;
     kind.fields[i].offset = to->offset;
@@ -161,7 +165,8 @@ std::string_view ChunkDecoder::groups(ByteReader& in) {
     if (size) std::memcpy(&bytes, size->data(), sizeof(bytes));
     const auto columns = size ? in.take(bytes) : std::nullopt;
     if (!columns) return cut_short;
-    if (plans_[index].bytes != 0 && !fields(ByteReader(*columns), index)) {
+    const bool needed = plans_[index].bytes != 0 || plans_[index].by_kind;
+    if (needed && !fields(ByteReader(*columns), index)) {
       return "its columns make no sense";
     }
   }
@@ -180,8 +185,8 @@ bool ChunkDecoder::fields(ByteReader in, std::size_t kind) {
 
 bool ChunkDecoder::field(std::span<const std::byte> data, bool runs, std::size_t kind,
                          std::size_t index) {
-  const KindPlan& plan = plans_[kind];
-  const FieldPlan& to = plan.fields[index];
+  KindPlan& plan = plans_[kind];
+  FieldPlan& to = plan.fields[index];
   const Field& field = file_.kinds[kind].fields[index];
   const std::size_t count = std::size_t{plan.records} * field.count;
   if (field.coding == Coding::bytes) {
@@ -195,9 +200,9 @@ bool ChunkDecoder::field(std::span<const std::byte> data, bool runs, std::size_t
   ByteReader in(data);
   if (count > limit::column_numbers || !values(in, runs, field, count)) return false;
   // The record's memory is zero already.
-  if (all_zero_ && !to.by_value && !to.by_id) return true;
+  if (all_zero_ && field.of == 0 && !to.referred()) return true;
 
-  if (!uncode(field)) return false;
+  if (!(field.of != 0 ? uncode_latest(kind, field) : uncode(field))) return false;
   if (to.offset != nowhere) store(plan, to, field);
   keep(index, to, field);
   return true;
@@ -248,16 +253,38 @@ bool ChunkDecoder::uncode(const Field& field) {
       break;
     }
     case Coding::dict:
-      indices_.clear();
-      for (auto& number : numbers_) {
-        if (number >= dictionary_.size()) return false;
-        indices_.push_back(static_cast<std::uint32_t>(number));
-        number = dictionary_[number];
-      }
+      return uncode_dict();
+    default:
       break;
-    case Coding::plain:
-    case Coding::bytes:
-      break;
+  }
+  return true;
+}
+
+bool ChunkDecoder::uncode_dict() {
+  indices_.clear();
+  for (auto& number : numbers_) {
+    if (number >= dictionary_.size()) return false;
+    indices_.push_back(static_cast<std::uint32_t>(number));
+    number = dictionary_[number];
+  }
+  return true;
+}
+
+// Differences to the latest record of another kind, whose columns came before.
+bool ChunkDecoder::uncode_latest(std::size_t kind, const Field& field) {
+  const std::size_t other = plan_[field.of];
+  const KindPlan& plan = plans_[other];
+  if (plan.records != 0 && !plan.seen) return false;
+  const auto& values = plan.fields[static_cast<std::size_t>(field.by)].kept;
+  const std::uint64_t mask = width_mask(field.width);
+  std::uint64_t latest = 0;
+  std::size_t others = 0;
+  std::size_t at = 0;
+  for (const std::uint64_t index : kinds_) {
+    if (index == other) latest = values[others++];
+    if (index != kind) continue;
+    numbers_[at] = (latest + unzigzag(numbers_[at])) & mask;
+    ++at;
   }
   return true;
 }
@@ -277,7 +304,7 @@ void ChunkDecoder::store(const KindPlan& plan, const FieldPlan& to, const Field&
 }
 
 // Keeps what later columns of the kind refer to.
-void ChunkDecoder::keep(std::size_t index, const FieldPlan& to, const Field& field) {
+void ChunkDecoder::keep(std::size_t index, FieldPlan& to, const Field& field) {
   if (to.by_id) {
     auto& ids = field_ids_[index];
     if (field.coding == Coding::dict) {
@@ -288,6 +315,7 @@ void ChunkDecoder::keep(std::size_t index, const FieldPlan& to, const Field& fie
       for (const std::uint64_t value : numbers_) ids.push_back(dense_.id(value));
     }
   }
+  if (to.by_kind) to.kept = numbers_;
   if (to.by_value) field_values_[index].swap(numbers_);
 }
 

@@ -48,13 +48,17 @@ class ChunkDecoder {
     std::uint32_t offset = nowhere;  // in this program's record
     std::uint32_t elements = 0;      // that fit into it
     bool by_value = false;           // later fields of the kind need its values,
-    bool by_id = false;              // or which of them are equal
-    bool wanted() const { return offset != nowhere || by_value || by_id; }
+    bool by_id = false;              // or which of them are equal;
+    bool by_kind = false;            // a later kind needs its values:
+    std::vector<std::uint64_t> kept;
+    bool referred() const { return by_value || by_id || by_kind; }
+    bool wanted() const { return offset != nowhere || referred(); }
   };
   struct KindPlan {
     std::uint16_t kind = 0;
     std::uint32_t bytes = 0;  // of this program's record, 0 when the kind is unknown
     std::vector<FieldPlan> fields;
+    bool by_kind = false;  // one of them is
     // Of the section at hand:
     std::uint32_t records = 0;
     std::byte* first = nullptr;
@@ -72,8 +76,10 @@ class ChunkDecoder {
                            std::size_t index);
   [[nodiscard]] bool values(ByteReader& in, bool runs, const Field& field, std::size_t count);
   [[nodiscard]] bool uncode(const Field& field);
+  [[nodiscard]] bool uncode_dict();
+  [[nodiscard]] bool uncode_latest(std::size_t kind, const Field& field);
   void store(const KindPlan& plan, const FieldPlan& to, const Field& field);
-  void keep(std::size_t index, const FieldPlan& to, const Field& field);
+  void keep(std::size_t index, FieldPlan& to, const Field& field);
   [[nodiscard]] bool column(ByteReader& in, std::size_t count, std::vector<std::uint64_t>& out);
   [[nodiscard]] bool numbers(ByteReader& in, bool runs, std::size_t count,
                              std::vector<std::uint64_t>& out);

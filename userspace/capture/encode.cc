@@ -10,7 +10,7 @@ namespace schedscope::capture {
 namespace {
 
 // A shorter column is not worth a compression table of its own.
-constexpr std::size_t cut_bytes = 4096;
+constexpr std::size_t cut_bytes = 1024;
 
 std::uint64_t load_number(const schedscope_rec* record, std::uint32_t offset, std::uint32_t width) {
   std::uint64_t value = 0;
@@ -44,6 +44,7 @@ std::span<const std::byte> ChunkEncoder::encode(std::span<const SourceRecords> s
 }
 
 void ChunkEncoder::section(const SourceRecords& source, std::uint64_t base_ns) {
+  source_ = &source;
   groups_.resize(layout_.kinds.size());
   for (auto& group : groups_) group.clear();
   for (const schedscope_rec* record : source.records) {
@@ -113,6 +114,8 @@ void ChunkEncoder::field(const Kind& kind, std::size_t index) {
       before = value;
     }
     numbers_.assign(ids.begin(), ids.end());
+  } else if (field.coding == Coding::latest) {
+    code_latest(kind, field);
   } else {
     code(field);
   }
@@ -137,6 +140,18 @@ void ChunkEncoder::code(const Field& field) {
     std::uint64_t& last = last_[field.coding == Coding::key ? ids_[by][i] : 0];
     numbers_[i] = small_difference(value, last, field.width);
     last = field.coding == Coding::chain ? values_[by][i] : value;
+  }
+}
+
+void ChunkEncoder::code_latest(const Kind& kind, const Field& field) {
+  const Field& other = layout_.find(field.of)->fields[static_cast<std::size_t>(field.by)];
+  std::uint64_t latest = 0;
+  std::size_t at = 0;
+  for (const schedscope_rec* record : source_->records) {
+    if (record->kind == field.of) latest = load_number(record, other.offset, other.width);
+    if (record->kind != kind.kind) continue;
+    numbers_[at] = small_difference(numbers_[at], latest, field.width);
+    ++at;
   }
 }
 

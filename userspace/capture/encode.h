@@ -38,6 +38,7 @@ class ChunkEncoder {
   void field(const Kind& kind, std::size_t index);
   void load(const Field& field);
   void code(const Field& field);
+  void code_latest(const Kind& kind, const Field& field);
   void column(std::span<const std::byte> prefix);
   void raw_column(const Field& field);
 
@@ -45,6 +46,7 @@ class ChunkEncoder {
   std::vector<std::byte> out_;
   std::vector<std::size_t> cuts_;
 
+  const SourceRecords* source_ = nullptr;  // at hand
   // Of the kind at hand.
   std::vector<std::vector<const schedscope_rec*>> groups_;  // by index in the layout
   const std::vector<const schedscope_rec*>* records_ = nullptr;

@@ -13,8 +13,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array<std::string_view, 6> coding_names = {"plain", "delta", "key",
-                                                          "chain", "dict",  "bytes"};
+constexpr std::array<std::string_view, 7> coding_names = {"plain",  "delta", "key",  "chain",
+                                                          "latest", "dict",  "bytes"};
 // More than any schema will have; what a foreign file may make this program keep.
 constexpr std::size_t max_kinds = 1024;
 constexpr std::size_t max_fields = 256;
@@ -38,7 +38,7 @@ std::string text(const json& object, const char* name) {
 }
 
 bool refers(Coding coding) {
-  return coding == Coding::key || coding == Coding::chain;
+  return coding == Coding::key || coding == Coding::chain || coding == Coding::latest;
 }
 
 // The index of the field that `field` refers to: an earlier one with one number a record.
@@ -52,7 +52,7 @@ std::optional<int> referred(const Kind& kind, std::string_view name) {
   return std::nullopt;
 }
 
-std::optional<Field> parse_field(const Kind& kind, const json& object) {
+std::optional<Field> parse_field(const Layout& earlier, const Kind& kind, const json& object) {
   if (!object.is_object()) return std::nullopt;
   const std::uint64_t offset = number(object, "offset", max_record_bytes);
   const std::uint64_t width = number(object, "width", 0);
@@ -71,14 +71,17 @@ std::optional<Field> parse_field(const Kind& kind, const json& object) {
               .count = static_cast<std::uint32_t>(count),
               .coding = *coding};
   if (refers(*coding)) {
-    const auto by = referred(kind, text(object, "by"));
+    const std::uint64_t of = number(object, "of", 0);
+    const Kind* other = *coding == Coding::latest ? earlier.find(of) : &kind;
+    const auto by = other != nullptr ? referred(*other, text(object, "by")) : std::nullopt;
     if (!by) return std::nullopt;
+    if (other != &kind) field.of = other->kind;
     field.by = *by;
   }
   return field;
 }
 
-std::optional<Kind> parse_kind(const json& object) {
+std::optional<Kind> parse_kind(const Layout& earlier, const json& object) {
   if (!object.is_object()) return std::nullopt;
   const std::uint64_t bytes = number(object, "bytes", 0);
   const std::uint64_t code = number(object, "kind", 0);
@@ -92,7 +95,7 @@ std::optional<Kind> parse_kind(const json& object) {
             .bytes = static_cast<std::uint32_t>(bytes),
             .fields = {}};
   for (const json& entry : *fields) {
-    auto field = parse_field(kind, entry);
+    auto field = parse_field(earlier, kind, entry);
     if (!field) return std::nullopt;
     kind.fields.push_back(std::move(*field));
   }
@@ -116,7 +119,11 @@ std::string layout_to_json(const Layout& layout) {
                      {"width", field.width},
                      {"coding", coding_names[static_cast<std::size_t>(field.coding)]}};
       if (field.count != 1) object["count"] = field.count;
-      if (field.by >= 0) object["by"] = kind.fields[static_cast<std::size_t>(field.by)].name;
+      if (field.of != 0) object["of"] = field.of;
+      if (field.by >= 0) {
+        const Kind& other = field.of != 0 ? *layout.find(field.of) : kind;
+        object["by"] = other.fields[static_cast<std::size_t>(field.by)].name;
+      }
       fields.push_back(std::move(object));
     }
     kinds.push_back({{"kind", kind.kind},
@@ -137,7 +144,7 @@ std::expected<Layout, std::string> layout_from_json(std::string_view text) {
   }
   Layout layout{.version = static_cast<std::uint32_t>(number(root, "version", 0)), .kinds = {}};
   for (const json& entry : *kinds) {
-    auto kind = parse_kind(entry);
+    auto kind = parse_kind(layout, entry);
     if (!kind || layout.find(kind->kind) != nullptr) {
       return std::unexpected(
           fmt::format("the schema's entry {} makes no sense", layout.kinds.size()));

@@ -13,12 +13,13 @@ namespace schedscope::capture {
 // How a field's values become the numbers of its column. All arithmetic is modulo the
 // field's width; the first value has the prediction 0.
 enum class Coding : std::uint8_t {
-  plain,  // the value
-  delta,  // zigzag of the difference to the field's value in the record before
-  key,    // … in the last record with the same value of field `by`
-  chain,  // … to the value of field `by` in the record before
-  dict,   // an index into the column's list of values
-  bytes,  // the bytes themselves, not compressed further than the chunk
+  plain,   // the value
+  delta,   // zigzag of the difference to the field's value in the record before
+  key,     // … in the last record with the same value of field `by`
+  chain,   // … to the value of field `by` in the record before
+  latest,  // … to the value of field `by` in the section's latest record of kind `of`
+  dict,    // an index into the column's list of values
+  bytes,   // the bytes themselves, not compressed further than the chunk
 };
 
 struct Field {
@@ -27,7 +28,8 @@ struct Field {
   std::uint32_t width = 0;   // 1, 2, 4, 8
   std::uint32_t count = 1;   // elements of an array
   Coding coding = Coding::plain;
-  int by = -1;  // index of an earlier field of the kind, for key and chain
+  int by = -1;           // index of an earlier field: of this kind, or for latest of kind
+  std::uint16_t of = 0;  // … this one, which is an earlier one
 };
 
 struct Kind {

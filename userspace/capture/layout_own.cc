@@ -19,27 +19,27 @@ struct OwnField {
   std::uint32_t count;
   Coding coding;
   std::string_view by;
+  std::uint16_t of = 0;  // 0: the same kind
 };
 
 template <typename Member>
 constexpr OwnField describe(std::string_view name, std::size_t offset, Coding coding,
-                            std::string_view by) {
+                            std::string_view by = {}, std::uint16_t of = 0) {
   using Element = std::remove_all_extents_t<Member>;
   return {name,
           static_cast<std::uint32_t>(offset),
           sizeof(Element),
           static_cast<std::uint32_t>(sizeof(Member) / sizeof(Element)),
           coding,
-          by};
+          by,
+          of};
 }
 
 // A macro, since only the preprocessor has both a member's name and its offset.
-#define FIELD(type, member, coding, ...) \
-  describe<decltype(type::member)>(#member, offsetof(type, member), Coding::coding, {__VA_ARGS__})
-#define FLAGS                                                         \
-  OwnField {                                                          \
-    "flags", offsetof(schedscope_rec, flags), 2, 1, Coding::plain, {} \
-  }
+#define FIELD(type, member, coding, ...)                            \
+  describe<decltype(type::member)>(#member, offsetof(type, member), \
+                                   Coding::coding __VA_OPT__(, ) __VA_ARGS__)
+#define FLAGS OwnField{"flags", offsetof(schedscope_rec, flags), 2, 1, Coding::plain, {}, 0}
 
 // Every byte of a record must be in a column, or it would not come back: time, kind, size and
 // cpu have 14 bytes of the header.
@@ -69,7 +69,7 @@ constexpr auto switch_fields = whole<schedscope_switch>(std::array{
 constexpr auto waking_fields = whole<schedscope_waking>(std::array{
     FLAGS,
     FIELD(schedscope_waking, tid, dict),
-    FIELD(schedscope_waking, waker_tid, key, "tid"),
+    FIELD(schedscope_waking, waker_tid, latest, "next_tid", SCHEDSCOPE_REC_SWITCH),
     FIELD(schedscope_waking, target_cpu, key, "tid"),
     FIELD(schedscope_waking, reserved, plain),
 });
@@ -230,7 +230,8 @@ std::span<const OwnField> fields_of(std::uint16_t kind) {
 static_assert(SCHEDSCOPE_REC_MAX == SCHEDSCOPE_REC_USER_CARRIER,
               "a new kind needs its fields here");
 
-Kind own_kind(std::uint16_t number) {
+// `earlier`: the kinds of smaller numbers.
+Kind own_kind(const Layout& earlier, std::uint16_t number) {
   Kind kind{.kind = number,
             .name = std::string(record_kind_name(number)),
             .bytes = static_cast<std::uint32_t>(record_bytes(number)),
@@ -240,9 +241,11 @@ Kind own_kind(std::uint16_t number) {
                 .offset = own.offset,
                 .width = own.width,
                 .count = own.count,
-                .coding = own.coding};
-    for (std::size_t i = 0; i < kind.fields.size(); ++i) {
-      if (kind.fields[i].name == own.by) field.by = static_cast<int>(i);
+                .coding = own.coding,
+                .of = own.of};
+    const auto& others = own.of != 0 ? earlier.find(own.of)->fields : kind.fields;
+    for (std::size_t i = 0; i < others.size(); ++i) {
+      if (others[i].name == own.by) field.by = static_cast<int>(i);
     }
     kind.fields.push_back(std::move(field));
   }
@@ -255,7 +258,7 @@ const Layout& own_layout() {
   static const Layout layout = [] {
     Layout own{.version = SCHEDSCOPE_SCHEMA_VERSION, .kinds = {}};
     for (std::uint16_t kind = 1; kind <= SCHEDSCOPE_REC_MAX; ++kind) {
-      own.kinds.push_back(own_kind(kind));
+      own.kinds.push_back(own_kind(own, kind));
     }
     return own;
   }();
