@@ -19,7 +19,7 @@ using Histogram = std::vector<std::uint64_t>;
 struct Peer {
   timeline::ThreadIndex thread = timeline::no_index;
   std::uint32_t tid = 0;
-  std::string comm;
+  std::string comm{};
   std::uint64_t count = 0;
   std::uint64_t ns = 0;
 };
@@ -66,12 +66,12 @@ struct UserReport {
 enum class Severity : std::uint8_t { info, notice, warning };
 
 struct Finding {
-  std::string kind;
-  std::string text;
+  std::string kind{};
+  std::string text{};
   Severity severity = Severity::info;
-  std::optional<timeline::ThreadIndex> thread;
-  std::optional<timeline::UserIndex> user_thread;
-  std::optional<std::uint16_t> cpu;
+  std::optional<timeline::ThreadIndex> thread{};
+  std::optional<timeline::UserIndex> user_thread{};
+  std::optional<std::uint16_t> cpu{};
   std::uint64_t at_ns = 0;   // 0: the whole capture
   std::uint64_t for_ns = 0;
 };

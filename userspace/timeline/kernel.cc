@@ -60,11 +60,10 @@ void KernelTimeline::on_switch(const schedscope_switch& record, std::uint64_t t)
   threads_[next].policy = record.next_policy;
 }
 
-// Since when whoever leaves a CPU has been on it, when nobody was seen to come. Silence of the
-// CPU proves it only when all of its switches are recorded, or when the walk saw it there.
+// Since when whoever leaves a CPU has been on it, when nobody was seen to come: its coming would
+// have been recorded, if all of its switches are.
 std::uint64_t KernelTimeline::sure_from(const Cpu& cpu, ThreadIndex prev, std::uint64_t t) const {
-  const bool read_there = prev != no_index && cpu.candidate == prev && !tracks_[prev].seen;
-  if (scope_ == Timeline::Scope::selected && !read_there) return t;
+  if (!all_recorded(prev)) return t;
   return std::clamp(cpu.sure, cpu.since, std::max(cpu.since, t));
 }
 
@@ -74,7 +73,7 @@ void KernelTimeline::leave_idle(Cpu& cpu, const schedscope_switch& record, std::
     case Cpu::Current::idle: {
       const bool follows = !cpu.idle_number_known || record.prev_switches == 0 ||
                            record.prev_switches == cpu.idle_number + 1;
-      if (!follows) missed(t);
+      if (!follows && all_recorded(no_index)) missed(t);
       give_cpu(number, follows, cpu.since, t);
       break;
     }
@@ -85,7 +84,7 @@ void KernelTimeline::leave_idle(Cpu& cpu, const schedscope_switch& record, std::
       break;
     }
     case Cpu::Current::thread:
-      missed(t);
+      if (all_recorded(cpu.thread)) missed(t);
       take_off(cpu, number, t);
       break;
   }
@@ -101,8 +100,9 @@ void KernelTimeline::leave(Cpu& cpu, ThreadIndex prev, ThreadIndex next,
     place_on(number, prev, sure_from(cpu, prev, t), t);
     give_cpu(number, false, cpu.since, tracks_[prev].begin[tracks_[prev].segments - 1U]);
   } else if (cpu.current != Cpu::Current::thread || cpu.thread != prev) {
-    missed(t);
-    if (cpu.current == Cpu::Current::thread) {
+    const bool thread_here = cpu.current == Cpu::Current::thread;
+    if (all_recorded(prev) || all_recorded(thread_here ? cpu.thread : no_index)) missed(t);
+    if (thread_here) {
       take_off(cpu, number, t);
     } else {
       give_cpu(number, false, cpu.since, t);
@@ -122,6 +122,7 @@ void KernelTimeline::leave(Cpu& cpu, ThreadIndex prev, ThreadIndex next,
                       .nominal_ns = record.prev_slice_ns,
                       .next = next,
                       .by = caused_by(record, departure.end, next),
+                      .switch_number = record.prev_switches,
                       .begin_cut = track.slice_cut};
     // Whether the stopper came to move this very thread shows only after the switch.
     if (departure.runnable && next != no_index && is_stopper(threads_[next])) {
@@ -148,7 +149,7 @@ bool KernelTimeline::number_follows(ThreadIndex prev, std::uint32_t number, std:
   Track& track = tracks_[prev];
   if (!track.number_known || number == track.number + 1) return true;
   if (gaps_.count() == track.gaps_seen) {
-    missed(t);
+    if (all_recorded(prev)) missed(t);
     return false;
   }
   const std::uint64_t begin = track.begin[track.segments - 1U];
@@ -200,7 +201,7 @@ void KernelTimeline::arrive(Cpu& cpu, std::uint16_t number, ThreadIndex next, st
     be_born(next, State::run, t);
   } else {
     if (track.place == Place::running) {
-      missed(t);
+      if (all_recorded(next)) missed(t);
       take_off_elsewhere(next, t);
     }
     see_gaps(next, t);

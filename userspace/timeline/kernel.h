@@ -136,6 +136,7 @@ class KernelTimeline {
   void lose_cpu(Cpu& cpu, std::uint16_t number, std::uint64_t begin_ns, std::uint64_t t);
   void become_unknown_from(ThreadIndex thread, std::uint64_t from, std::uint64_t t);
   void see_gaps(ThreadIndex thread, std::uint64_t t);
+  [[nodiscard]] bool all_recorded(ThreadIndex thread) const;
   void missed(std::uint64_t t);
   void end_cpu(Cpu& cpu, std::uint16_t number, std::uint64_t end);
   void end_thread(ThreadIndex thread, std::uint64_t end);

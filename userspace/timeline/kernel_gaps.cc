@@ -14,9 +14,14 @@ constexpr std::size_t most_held_misses = 1 << 16;
 
 }  // namespace
 
+// Every switch of this thread is recorded; no_index: of an idle task. Where most are left out on
+// purpose, one that does not follow says nothing.
+bool KernelTimeline::all_recorded(ThreadIndex thread) const {
+  if (scope_ == Timeline::Scope::whole_machine) return true;
+  return thread != no_index && !threads_[thread].bystander;
+}
+
 void KernelTimeline::missed(std::uint64_t t) {
-  // Where most switches are left out on purpose, a switch that does not follow says nothing.
-  if (scope_ == Timeline::Scope::selected) return;
   if (!misses_.empty() && misses_.back() == t) return;  // one switch is missed once
   if (misses_.size() == most_held_misses) {
     old_misses_ += misses_.size() / 2;
@@ -56,7 +61,7 @@ void KernelTimeline::place_on(std::uint16_t cpu, ThreadIndex thread, std::uint64
   Track& track = tracks_[thread];
   std::uint64_t from = t;
   if (track.place == Place::running) {
-    missed(t);
+    if (all_recorded(thread)) missed(t);
     take_off_elsewhere(thread, t);
   }
   if (track.place == Place::unborn) {
@@ -69,7 +74,7 @@ void KernelTimeline::place_on(std::uint16_t cpu, ThreadIndex thread, std::uint64
     const bool open = track.segments == 1 && (track.state[0] == State::unknown || track.from_walk);
     if (open) {
       from = std::max(sure, track.begin[0]);
-    } else {
+    } else if (all_recorded(thread)) {
       missed(t);
     }
     track.state[track.segments - 1U] = State::unknown;

@@ -73,6 +73,7 @@ void KernelTimeline::supersede(ThreadIndex old, std::uint64_t t) {
 
 void KernelTimeline::be_born(ThreadIndex thread, State state, std::uint64_t t) {
   threads_[thread].born_ns = t;
+  threads_[thread].announced = true;
   Track& track = tracks_[thread];
   restart(track, state, t);
   track.place = state == State::run ? Place::running : Place::off;
@@ -84,9 +85,12 @@ void KernelTimeline::be_born(ThreadIndex thread, State state, std::uint64_t t) {
 void KernelTimeline::on_wakeup_new(const schedscope_waking& record, std::uint64_t t) {
   if (record.tid == 0) return;
   ThreadIndex index = by_tid_.find(record.tid);
-  if (index == no_index || tracks_[index].place != Place::unborn) {
-    index = add_thread(record.tid, t, t);
-  }
+  // Its identity may have come before it; then it is the same thread, though its fork was lost.
+  const bool expected =
+      index != no_index && (tracks_[index].place == Place::unborn ||
+                            (tracks_[index].place == Place::off && !tracks_[index].seen &&
+                             threads_[index].start_ns > start_ns_));
+  if (!expected) index = add_thread(record.tid, t, t);
   be_born(index, State::wait, t);
 }
 
@@ -132,7 +136,7 @@ void KernelTimeline::on_task(const schedscope_task& record, std::uint64_t t) {
     if (read_state(record) == Read::dead) return;  // a zombie: no thread any more
     const bool old = (flags & SCHEDSCOPE_TASK_BEGIN) != 0 ||
                      (record.start_ns != 0 && record.start_ns <= start_ns_);
-    index = old ? add_thread(record.tid, start_ns_, t) : find_or_create(record.tid, t);
+    index = add_thread(record.tid, old ? start_ns_ : t, t);
   }
   learn(index, record);
   Track& track = tracks_[index];
@@ -180,6 +184,7 @@ void KernelTimeline::learn(ThreadIndex index, const schedscope_task& record) {
   thread.prio = record.prio;
   thread.nice = record.nice;
   thread.kernel_thread = (record.rec.flags & SCHEDSCOPE_TASK_KTHREAD) != 0;
+  thread.bystander = (record.rec.flags & SCHEDSCOPE_TASK_BYSTANDER) != 0;
   thread.start_ns = record.start_ns;
   thread.cgroup_id = record.cgroup_id;
   if (record.slice_ns != 0) thread.slice_ns = record.slice_ns;

@@ -22,7 +22,7 @@ class Sink {
   [[nodiscard]] virtual bool wants_user_spans() const { return false; }
   virtual void hostages(const HostageSpan&) {}
   // A runtime switched to this user thread (UserIndex of it): one call per switch.
-  virtual void user_switch(UserIndex) {}
+  virtual void user_switch(UserIndex, std::uint64_t /*at_ns*/) {}
   // Every record, before the timeline takes it: for what needs no timeline (counts, wakers).
   virtual void record(RecordView) {}
 };

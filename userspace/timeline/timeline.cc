@@ -106,11 +106,14 @@ void Timeline::add(RecordView record) {
 }
 
 void Timeline::finish(std::uint64_t end_ns) {
-  const std::uint64_t end = std::max(end_ns, state_->now);
-  state_->kernel.finish(end);
-  state_->users.finish(end);
+  state_->now = std::max(end_ns, state_->now);
+  state_->kernel.finish(state_->now);
+  state_->users.finish(state_->now);
 }
 
+std::uint64_t Timeline::end_ns() const {
+  return state_->now;
+}
 std::span<const Thread> Timeline::threads() const {
   return state_->kernel.threads();
 }

@@ -31,8 +31,11 @@ class Timeline {
   ~Timeline();
 
   void add(RecordView record);
-  // Ends every open stretch at `end_ns`. Nothing is added after it.
+  // Ends every open stretch at `end_ns`, or at the last record when that is later. Nothing is
+  // added after it.
   void finish(std::uint64_t end_ns);
+  // The time of the latest record; after finish() the end.
+  [[nodiscard]] std::uint64_t end_ns() const;
 
   // Valid at any time; index is the position.
   [[nodiscard]] std::span<const Thread> threads() const;

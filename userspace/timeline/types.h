@@ -60,6 +60,8 @@ struct Thread {
   int nice = 0;
   bool identified = false;  // pid, comm, … came from a task record
   bool kernel_thread = false;
+  bool bystander = false;      // not selected: seen only where it met a selected thread
+  bool announced = false;      // its birth was recorded
   std::uint64_t start_ns = 0;  // kernel start_time, 0 when not known
   std::uint64_t cgroup_id = 0;
   std::uint64_t slice_ns = 0;  // nominal slice, latest, 0 when the kernel has none
@@ -77,10 +79,11 @@ struct Slice {
   SliceEnd end = SliceEnd::unknown;
   std::uint64_t begin_ns = 0;
   std::uint64_t end_ns = 0;
-  std::uint32_t nominal_ns = 0;  // what the scheduler granted, 0 when it has no such thing
-  ThreadIndex next = no_index;   // who got the CPU; no_index: idle, or not known
-  ThreadIndex by = no_index;     // preempted, outranked: the woken thread that caused it
-  bool begin_cut = false;        // running when recording began or after a gap: longer than seen
+  std::uint32_t nominal_ns = 0;     // what the scheduler granted, 0 when it has no such thing
+  ThreadIndex next = no_index;      // who got the CPU; no_index: idle, or not known
+  ThreadIndex by = no_index;        // preempted, outranked: the woken thread that caused it
+  std::uint32_t switch_number = 0;  // the kernel\'s, of the switch that ended it; not when end_cut
+  bool begin_cut = false;           // running when recording began or after a gap: longer than seen
   bool end_cut = false;  // still running at the end, or a gap: longer than seen; end is unknown
 };
 

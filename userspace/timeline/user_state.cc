@@ -59,7 +59,7 @@ void UserTimeline::process_entry(const Entry& entry, std::uint64_t t) {
 void UserTimeline::run(std::uint32_t carrier, UserIndex user, std::uint64_t t) {
   if (user != no_index && users_[user].place != Place::over) {
     ++threads_[user].switches;
-    for (Sink* sink : sinks_) sink->user_switch(user);
+    for (Sink* sink : sinks_) sink->user_switch(user, t);
     if (carriers_[carrier].current == user) return;
     step_off(carrier, t);
     leave(user, t);

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// The two witnesses and the judge: what was recorded, held against the module's ledger and
+// against the kernel's own counters, thread by thread.
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "analysis/passes.h"
+#include "analysis/switch_numbers.h"
+#include "base/text.h"
+#include "timeline/flat_map.h"
+
+namespace schedscope::analysis {
+namespace {
+
+constexpr std::size_t most_details = 20;
+// Below it, what the kernel charges at its own moments weighs too much.
+constexpr std::uint64_t least_run_ns = 10'000'000;
+constexpr std::uint64_t slack_per_switch_ns = 5'000;
+
+class Agreement final : public Pass {
+ public:
+  using Pass::Pass;
+
+  [[nodiscard]] bool wants_records() const override { return true; }
+  [[nodiscard]] bool wants_whole_capture() const override { return true; }
+
+  void slice(const timeline::Slice& slice) override {
+    Row& row = at(rows_, slice.thread);
+    if (!slice.end_cut) row.numbers.add(slice.switch_number);
+    row.begin.split(slice, row.run_ns);
+    row.end.split(slice, row.run_ns);
+    row.run_ns += slice.end_ns - slice.begin_ns;
+  }
+
+  void record(RecordView record) override;
+  void finish(Report& report) override;
+
+ private:
+  // The kernel's counters, read at one moment, and what was recorded until then.
+  struct Reading {
+    bool taken = false;
+    bool on_cpu = false;
+    std::uint64_t at_ns = 0;
+    std::uint64_t switches = 0, kernel_run_ns = 0;
+    std::uint64_t recorded_run_ns = 0;
+
+    // The part of the slice in which it was taken.
+    void split(const timeline::Slice& slice, std::uint64_t before_ns) {
+      if (!taken || slice.begin_ns >= at_ns) return;
+      recorded_run_ns = before_ns + std::min(at_ns, slice.end_ns) - slice.begin_ns;
+    }
+  };
+  struct Row {
+    SwitchNumbers numbers;
+    std::uint64_t run_ns = 0;  // of its slices so far
+    Reading begin, end;
+  };
+  struct Ledger {
+    bool begin = false, end = false;
+    std::uint64_t begin_slices = 0, end_slices = 0;
+    std::uint64_t begin_switches = 0, end_switches = 0;
+  };
+
+  void resolve_pending();
+  void take_reading(Reading& reading, const schedscope_task& task, std::uint64_t run_ns);
+  void take_account(const schedscope_account& account);
+  bool judge(const Row& row, ThreadReport& thread, Report& report) const;
+  std::optional<bool> compare_ledger(const Row& row, ThreadReport& thread, Report& report) const;
+  static void say(Report& report, std::string sentence);
+
+  std::vector<Row> rows_;
+  std::vector<Ledger> ledgers_;
+  timeline::ProcessKeyMap ledger_of_;  // by tid and start time
+  schedscope_task pending_{};          // a walk's record that the timeline takes after us
+  bool is_pending_ = false;
+  bool gaps_ = false;
+};
+
+void Agreement::record(RecordView record) {
+  resolve_pending();
+  switch (record.kind()) {
+    case SCHEDSCOPE_REC_TASK:
+      if ((record.flags() & (SCHEDSCOPE_TASK_BEGIN | SCHEDSCOPE_TASK_END)) == 0) return;
+      pending_ = record.as<schedscope_task>();
+      is_pending_ = true;
+      return;
+    case SCHEDSCOPE_REC_EXIT: {
+      const auto& exit = record.as<schedscope_exit>();
+      const timeline::ThreadIndex index = setup().timeline->find(exit.tid);
+      if (index == timeline::no_index) return;
+      Row& row = at(rows_, index);
+      row.end = {.taken = true,
+                 .on_cpu = true,
+                 .at_ns = exit.rec.time_ns,
+                 .switches = exit.switches,
+                 .kernel_run_ns = exit.run_ns,
+                 .recorded_run_ns = row.run_ns};
+      return;
+    }
+    case SCHEDSCOPE_REC_ACCOUNT:
+      take_account(record.as<schedscope_account>());
+      return;
+    case SCHEDSCOPE_REC_LOST:
+      gaps_ = gaps_ || record.as<schedscope_lost>().tid == 0;
+      return;
+    case SCHEDSCOPE_REC_CPU_STATS:
+      for (const std::uint64_t lost : record.as<schedscope_cpu_stats>().lost) {
+        gaps_ = gaps_ || lost != 0;
+      }
+      return;
+    default:
+      return;
+  }
+}
+
+// A record comes here before the timeline knows its thread; at the next one it does.
+void Agreement::resolve_pending() {
+  if (!is_pending_) return;
+  is_pending_ = false;
+  const timeline::ThreadIndex index = setup().timeline->find(pending_.tid);
+  if (index == timeline::no_index) return;
+  Row& row = at(rows_, index);
+  const bool at_begin = (pending_.rec.flags & SCHEDSCOPE_TASK_BEGIN) != 0;
+  take_reading(at_begin ? row.begin : row.end, pending_, row.run_ns);
+}
+
+void Agreement::take_reading(Reading& reading, const schedscope_task& task, std::uint64_t run_ns) {
+  reading = {.taken = true,
+             .on_cpu = (task.rec.flags & SCHEDSCOPE_TASK_ON_CPU) != 0,
+             .at_ns = task.rec.time_ns,
+             .switches = task.switches,
+             .kernel_run_ns = task.run_ns,
+             .recorded_run_ns = run_ns};
+}
+
+void Agreement::take_account(const schedscope_account& account) {
+  const timeline::ProcessKey key{account.tid, account.start_ns};
+  std::uint32_t index = ledger_of_.find(key);
+  if (index == timeline::no_index) {
+    index = static_cast<std::uint32_t>(ledgers_.size());
+    ledgers_.emplace_back();
+    ledger_of_.set(key, index);
+  }
+  Ledger& ledger = ledgers_[index];
+  if ((account.rec.flags & SCHEDSCOPE_ACCOUNT_BEGIN) != 0) {
+    ledger.begin = true;
+    ledger.begin_slices = account.slices;
+    ledger.begin_switches = account.switches;
+  } else {
+    ledger.end = true;
+    ledger.end_slices = account.slices;
+    ledger.end_switches = account.switches;
+  }
+}
+
+void Agreement::say(Report& report, std::string sentence) {
+  if (report.agreement_details.size() < most_details) {
+    report.agreement_details.push_back(std::move(sentence));
+  } else if (report.agreement_details.size() == most_details) {
+    report.agreement_details.emplace_back("More threads do not agree; these are the first.");
+  }
+}
+
+std::string title_of(const timeline::Thread& thread) {
+  return fmt::format("thread {} ({})", thread.tid, printable(thread.comm));
+}
+
+// The kernel's own counters; true when they agree.
+bool Agreement::judge(const Row& row, ThreadReport& thread, Report& report) const {
+  const std::uint64_t kernel = row.end.switches - row.begin.switches;
+  const auto recorded = row.numbers.count(row.begin.switches, row.end.switches);
+  thread.judge =
+      ThreadReport::Judge{.kernel_switches = kernel,
+                          .recorded_switches = recorded.value_or(0),
+                          .kernel_run_ns = row.end.kernel_run_ns - row.begin.kernel_run_ns,
+                          .recorded_run_ns = row.end.recorded_run_ns - row.begin.recorded_run_ns};
+  if (gaps_) return true;
+  if (recorded != kernel) {
+    say(report, fmt::format("{}: the kernel counted {} switches, {} were recorded.",
+                            title_of(thread.who), kernel, recorded.value_or(0)));
+    return false;
+  }
+  const std::uint64_t a = thread.judge->kernel_run_ns;
+  const std::uint64_t b = thread.judge->recorded_run_ns;
+  const std::uint64_t apart = a > b ? a - b : b - a;
+  // A running thread's counter is as old as its last tick.
+  const std::uint64_t tick = 1'000'000'000ULL / std::max(setup().machine.hz, 100U);
+  const std::uint64_t slack = a / 1000 + kernel * slack_per_switch_ns +
+                              (row.begin.on_cpu ? tick : 0) + (row.end.on_cpu ? tick : 0);
+  if (a < least_run_ns || apart <= slack) return true;
+  say(report, fmt::format("{}: the kernel counted {} of run time, {} were recorded.",
+                          title_of(thread.who), human_ns(a), human_ns(b)));
+  return false;
+}
+
+// The module's ledger; nothing when there are no two readings to compare.
+std::optional<bool> Agreement::compare_ledger(const Row& row, ThreadReport& thread,
+                                              Report& report) const {
+  if (thread.who.start_ns == 0) return std::nullopt;
+  const std::uint32_t index = ledger_of_.find({thread.who.tid, thread.who.start_ns});
+  if (index == timeline::no_index) return std::nullopt;
+  const Ledger& ledger = ledgers_[index];
+  // Without a first reading the account has to begin with the thread.
+  if (!ledger.end || (!ledger.begin && !thread.who.announced)) return std::nullopt;
+  const auto recorded = row.numbers.count(ledger.begin_switches, ledger.end_switches);
+  if (!recorded) return std::nullopt;
+  const std::uint64_t module = ledger.end_slices - ledger.begin_slices;
+  thread.module = ThreadReport::Module{.module_slices = module, .recorded_slices = *recorded};
+  if (gaps_) return std::nullopt;
+  if (*recorded == module) return true;
+  say(report, fmt::format("{}: the module counted {} slices, BPF recorded {}.",
+                          title_of(thread.who), module, *recorded));
+  return false;
+}
+
+void Agreement::finish(Report& report) {
+  resolve_pending();
+  rows_.resize(report.threads.size());
+  std::optional<bool> kernel, module;
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    Row& row = rows_[i];
+    ThreadReport& thread = report.threads[i];
+    if (thread.who.bystander) continue;
+    // A thread that was born in the capture began with all counters at 0.
+    const bool from_birth = !row.begin.taken && thread.who.announced;
+    if (from_birth) row.begin.taken = true;
+    if (row.begin.taken && row.end.taken && row.end.switches >= row.begin.switches) {
+      const bool agrees = judge(row, thread, report);
+      if (!gaps_) kernel = kernel.value_or(true) && agrees;
+    }
+    if (const auto agrees = compare_ledger(row, thread, report)) {
+      module = module.value_or(true) && *agrees;
+    }
+  }
+  report.kernel_counts_agree = kernel;
+  report.bpf_module_agree = module;
+}
+
+}  // namespace
+
+std::unique_ptr<Pass> make_agreement(const Setup& setup) {
+  return std::make_unique<Agreement>(setup);
+}
+
+}  // namespace schedscope::analysis

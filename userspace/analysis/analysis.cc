@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "analysis/analysis.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "analysis/pass.h"
+
+namespace schedscope::analysis {
+namespace {
+
+// Hands one timeline's findings to all analyses, cut to the reported span.
+class Fan final : public timeline::Sink {
+ public:
+  Fan(const Setup& setup, const std::vector<std::unique_ptr<Pass>>& passes) : setup_(setup) {
+    for (const auto& pass : passes) {
+      (pass->wants_whole_capture() ? whole_ : clipped_).push_back(pass.get());
+      if (pass->wants_records()) records_.push_back(pass.get());
+      user_spans_ = user_spans_ || pass->wants_user_spans();
+    }
+  }
+
+  void slice(const timeline::Slice& slice) override {
+    for (Pass* pass : whole_) pass->slice(slice);
+    if (outside(slice)) return;
+    if (inside(slice)) {
+      for (Pass* pass : clipped_) pass->slice(slice);
+      return;
+    }
+    timeline::Slice part = slice;
+    clip(part);
+    if (part.end_cut) part.end = timeline::SliceEnd::unknown;
+    for (Pass* pass : clipped_) pass->slice(part);
+  }
+
+  void span(const timeline::Span& span) override {
+    for (Pass* pass : whole_) pass->span(span);
+    if (outside(span)) return;
+    timeline::Span part = span;
+    if (!inside(span)) clip(part);
+    for (Pass* pass : clipped_) pass->span(part);
+  }
+
+  void cpu_span(const timeline::CpuSpan& span) override {
+    for (Pass* pass : whole_) pass->cpu_span(span);
+    if (outside(span)) return;
+    timeline::CpuSpan part = span;
+    part.begin_ns = setup_.clip(part.begin_ns);
+    part.end_ns = setup_.clip(part.end_ns);
+    for (Pass* pass : clipped_) pass->cpu_span(part);
+  }
+
+  [[nodiscard]] bool wants_user_spans() const override { return user_spans_; }
+  void user_span(const timeline::UserSpan& span) override {
+    for (Pass* pass : whole_) pass->user_span(span);
+    if (outside(span)) return;
+    timeline::UserSpan part = span;
+    part.begin_ns = setup_.clip(part.begin_ns);
+    part.end_ns = setup_.clip(part.end_ns);
+    for (Pass* pass : clipped_) pass->user_span(part);
+  }
+
+  void hostages(const timeline::HostageSpan& span) override {
+    for (Pass* pass : whole_) pass->hostages(span);
+    // Its sum cannot be cut: it counts when it began in the reported span.
+    if (span.begin_ns < setup_.from_ns || span.begin_ns >= setup_.to_ns) return;
+    for (Pass* pass : clipped_) pass->hostages(span);
+  }
+
+  void user_switch(timeline::UserIndex user, std::uint64_t at_ns) override {
+    for (Pass* pass : whole_) pass->user_switch(user, at_ns);
+    for (Pass* pass : clipped_) pass->user_switch(user, at_ns);
+  }
+
+  void record(RecordView record) override {
+    for (Pass* pass : records_) pass->record(record);
+  }
+
+ private:
+  template <typename T>
+  [[nodiscard]] bool inside(const T& stretch) const {
+    return stretch.begin_ns >= setup_.from_ns && stretch.end_ns <= setup_.to_ns;
+  }
+  template <typename T>
+  [[nodiscard]] bool outside(const T& stretch) const {
+    if (stretch.end_ns < setup_.from_ns || stretch.begin_ns > setup_.to_ns) return true;
+    return !inside(stretch) &&
+           (stretch.end_ns == setup_.from_ns || stretch.begin_ns == setup_.to_ns);
+  }
+  template <typename T>
+  void clip(T& stretch) const {
+    stretch.begin_cut = stretch.begin_cut || stretch.begin_ns < setup_.from_ns;
+    stretch.end_cut = stretch.end_cut || stretch.end_ns > setup_.to_ns;
+    stretch.begin_ns = setup_.clip(stretch.begin_ns);
+    stretch.end_ns = setup_.clip(stretch.end_ns);
+  }
+
+  const Setup& setup_;
+  bool user_spans_ = false;
+  std::vector<Pass*> whole_, clipped_, records_;
+};
+
+Setup make_setup(const capture::Machine& machine, Window window) {
+  Setup setup{.machine = machine, .start_ns = machine.start_ns};
+  setup.from_ns = std::max(window.from_ns, machine.start_ns);
+  setup.to_ns = window.to_ns == 0 ? ~0ULL : std::max(window.to_ns, setup.from_ns);
+  setup.whole = setup.from_ns == machine.start_ns && window.to_ns == 0;
+  return setup;
+}
+
+}  // namespace
+
+struct Analysis::State {
+  State(const capture::Machine& of, Window window, std::span<timeline::Sink* const> extra)
+      : machine(of),
+        setup(make_setup(machine, window)),
+        passes(make_passes(setup)),
+        fan(setup, passes),
+        timeline(machine.start_ns, machine.cpus, with_fan(extra),
+                 machine.filter.empty() ? timeline::Timeline::Scope::whole_machine
+                                        : timeline::Timeline::Scope::selected) {
+    setup.timeline = &timeline;
+  }
+
+  std::vector<timeline::Sink*> with_fan(std::span<timeline::Sink* const> extra) {
+    std::vector<timeline::Sink*> sinks = {&fan};
+    sinks.insert(sinks.end(), extra.begin(), extra.end());
+    return sinks;
+  }
+
+  Report finish(std::uint64_t end_ns);
+
+  capture::Machine machine;
+  Setup setup;
+  std::vector<std::unique_ptr<Pass>> passes;
+  Fan fan;
+  timeline::Timeline timeline;
+};
+
+Report Analysis::State::finish(std::uint64_t end_ns) {
+  timeline.finish(end_ns);
+  setup.end_ns = std::max(end_ns, timeline.end_ns());
+  setup.to_ns = std::min(setup.to_ns, setup.end_ns);
+  setup.from_ns = std::min(setup.from_ns, setup.to_ns);
+
+  Report report;
+  report.machine = machine;
+  report.start_ns = setup.from_ns;
+  report.end_ns = setup.to_ns;
+  report.clock_reversals = timeline.clock_reversals();
+  report.discontinuities = timeline.discontinuities();
+  report.threads.resize(timeline.threads().size());
+  for (const timeline::Thread& thread : timeline.threads()) {
+    report.threads[thread.index].who = thread;
+  }
+  report.user_threads.resize(timeline.user_threads().size());
+  for (const timeline::UserThread& user : timeline.user_threads()) {
+    report.user_threads[user.index].who = user;
+  }
+  for (const auto& pass : passes) pass->finish(report);
+
+  const auto never_there = [](const auto& entry) {
+    return entry.wall_ns == 0 && entry.who.born_ns != entry.who.gone_ns;
+  };
+  std::erase_if(report.threads, never_there);
+  std::erase_if(report.user_threads, never_there);
+  std::stable_sort(report.threads.begin(), report.threads.end(),
+                   [](const auto& a, const auto& b) { return a.run_ns > b.run_ns; });
+  return report;
+}
+
+Analysis::Analysis(const capture::Machine& machine, Window window,
+                   std::span<timeline::Sink* const> extra)
+    : state_(std::make_unique<State>(machine, window, extra)) {}
+Analysis::Analysis(Analysis&&) noexcept = default;
+Analysis::~Analysis() = default;
+
+void Analysis::add(RecordView record) {
+  state_->timeline.add(record);
+}
+Report Analysis::finish(std::uint64_t end_ns) {
+  return state_->finish(end_ns);
+}
+const timeline::Timeline& Analysis::timeline() const {
+  return state_->timeline;
+}
+
+}  // namespace schedscope::analysis

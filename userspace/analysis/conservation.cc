@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// Records: produced = kept + lost by cause, on each CPU, over the whole capture.
+#include <algorithm>
+#include <array>
+
+#include "analysis/passes.h"
+#include "schema/record.h"
+
+namespace schedscope::analysis {
+namespace {
+
+using Causes = std::array<std::uint64_t, SCHEDSCOPE_LOST_CAUSES>;
+
+class Conservation final : public Pass {
+ public:
+  using Pass::Pass;
+
+  [[nodiscard]] bool wants_records() const override { return true; }
+  void record(RecordView record) override {
+    const std::uint16_t kind = record.kind();
+    Row& row = record.cpu() == SCHEDSCOPE_CPU_NONE ? no_cpu_ : at(rows_, record.cpu());
+    if (kind >= SCHEDSCOPE_REC_SWITCH && kind <= SCHEDSCOPE_REC_TASK) {
+      ++row.kept;
+    } else if (kind >= SCHEDSCOPE_REC_USER_SWITCH && kind <= SCHEDSCOPE_REC_USER_CARRIER) {
+      ++told_;
+    } else if (kind == SCHEDSCOPE_REC_LOST) {
+      lost(record.as<schedscope_lost>());
+    } else if (kind == SCHEDSCOPE_REC_CPU_STATS) {
+      stats(row, record.as<schedscope_cpu_stats>());
+    }
+  }
+
+  void finish(Report& report) override {
+    Causes total = no_cpu_.lost;
+    bool whole = no_cpu_conserved();
+    bool counted = no_cpu_.counted;
+    report.kept = told_;
+    report.produced = no_cpu_.produced;
+    for (const Row& row : rows_) {
+      report.kept += row.kept;
+      report.produced += row.produced;
+      counted = counted || row.counted;
+      for (std::size_t i = 0; i < total.size(); ++i) total[i] += row.lost[i];
+      whole = whole && row.produced == row.kept + sum(row.lost);
+    }
+    // What the sources' totals do not know: their records were lost after they were handed over.
+    for (std::size_t i = 0; i < total.size(); ++i) {
+      total[i] = std::max(total[i], marked_[i]);
+      if (total[i] != 0) {
+        report.lost[std::string(lost_cause_name(static_cast<std::uint32_t>(i)))] = total[i];
+      }
+    }
+    // What runtimes told is in no source's totals, unless it was counted there.
+    if (no_cpu_.produced < told_) report.produced += told_;
+    if (counted) {
+      report.records_conserved = whole;
+    } else {
+      report.produced = report.kept + sum(total);
+    }
+    std::sort(gaps_.begin(), gaps_.end());
+    report.gaps = std::move(gaps_);
+  }
+
+ private:
+  struct Row {
+    std::uint64_t kept = 0, produced = 0;
+    Causes lost{};
+    bool counted = false;
+  };
+
+  static std::uint64_t sum(const Causes& causes) {
+    std::uint64_t all = 0;
+    for (const std::uint64_t n : causes) all += n;
+    return all;
+  }
+
+  [[nodiscard]] bool no_cpu_conserved() const {
+    const std::uint64_t rest = no_cpu_.produced - sum(no_cpu_.lost);
+    return rest == 0 || rest == told_;
+  }
+
+  void lost(const schedscope_lost& record) {
+    gaps_.emplace_back(record.begin_ns, record.end_ns);
+    if (record.cause < SCHEDSCOPE_LOST_CAUSES) marked_[record.cause] += record.count;
+  }
+
+  static void stats(Row& row, const schedscope_cpu_stats& record) {
+    row.counted = true;
+    row.produced += record.produced;
+    for (std::size_t i = 0; i < row.lost.size(); ++i) row.lost[i] += record.lost[i];
+  }
+
+  std::vector<Row> rows_;
+  Row no_cpu_;
+  std::uint64_t told_ = 0;
+  Causes marked_{};  // by the gaps in the stream
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> gaps_;
+};
+
+}  // namespace
+
+std::unique_ptr<Pass> make_conservation(const Setup& setup) {
+  return std::make_unique<Conservation>(setup);
+}
+
+}  // namespace schedscope::analysis

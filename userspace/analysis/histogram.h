@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <vector>
+
+namespace schedscope::analysis {
+
+// Counts times in buckets whose width is 1/16 of their octave, so that a percentile is at most
+// 1/16 above the true value. Only octaves that occur take memory, 64 bytes each: the times of
+// one thread span few.
+class LogLinear {
+ public:
+  void add(std::uint64_t value) {
+    const unsigned octave = octave_of(value);
+    const std::uint64_t bit = 1ULL << octave;
+    const auto row = static_cast<std::size_t>(std::popcount(octaves_ & (bit - 1)));
+    if ((octaves_ & bit) == 0) {
+      rows_.insert(rows_.begin() + static_cast<std::ptrdiff_t>(row), Row{});
+      octaves_ |= bit;
+    }
+    std::uint32_t& cell = rows_[row][sub_of(value, octave)];
+    if (cell != ~0U) ++cell;
+    ++count_;
+    if (value > max_) max_ = value;
+  }
+
+  [[nodiscard]] std::uint64_t count() const { return count_; }
+  [[nodiscard]] std::uint64_t max() const { return max_; }
+
+  // The smallest bucket end that at least `permille` of 1000 values do not exceed; 0 of none.
+  [[nodiscard]] std::uint64_t percentile(unsigned permille) const;
+
+ private:
+  using Row = std::array<std::uint32_t, 16>;
+
+  // Values below 16 have a bucket each, in octave 0.
+  static unsigned octave_of(std::uint64_t value) {
+    return value < 16 ? 0 : static_cast<unsigned>(std::bit_width(value)) - 4;
+  }
+  static std::size_t sub_of(std::uint64_t value, unsigned octave) {
+    return octave == 0 ? value : (value >> (octave - 1)) & 15;
+  }
+
+  std::uint64_t octaves_ = 0;  // which have a row
+  std::uint64_t count_ = 0;
+  std::uint64_t max_ = 0;
+  std::vector<Row> rows_;
+};
+
+// Counts by powers of two, as the module's ledger does.
+class Log2 {
+ public:
+  void add(std::uint64_t value) {
+    const auto bucket = value == 0 ? 0U : static_cast<unsigned>(std::bit_width(value)) - 1;
+    if (bucket >= counts_.size()) counts_.resize(bucket + 1U);
+    ++counts_[bucket];
+  }
+  [[nodiscard]] const std::vector<std::uint64_t>& counts() const { return counts_; }
+
+ private:
+  std::vector<std::uint64_t> counts_;
+};
+
+}  // namespace schedscope::analysis

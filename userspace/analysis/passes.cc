@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "analysis/passes.h"
+
+#include <array>
+
+namespace schedscope::analysis {
+namespace {
+
+// A new analysis is a file with a make_ function and a line here. Findings read what the others
+// wrote, so they come last.
+constexpr std::array makers = {
+    make_times,    make_waits,     make_preemptors, make_wakers,
+    make_cpus,     make_users,     make_identities, make_conservation,
+    make_overhead, make_agreement, make_inversions, make_findings,
+};
+
+}  // namespace
+
+std::vector<std::unique_ptr<Pass>> make_passes(const Setup& setup) {
+  std::vector<std::unique_ptr<Pass>> passes;
+  for (const auto make : makers) passes.push_back(make(setup));
+  return passes;
+}
+
+}  // namespace schedscope::analysis

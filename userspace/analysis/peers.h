@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "analysis/report.h"
+#include "timeline/types.h"
+
+namespace schedscope::analysis {
+
+// Who did something to one thread, how often and what it cost. Holds a bounded number of peers:
+// when there are more, the smallest one is folded into `others`, so that the sum stays exact and
+// a listed peer's figures are what was counted since it was taken up last.
+class Peers {
+ public:
+  // Stand for what is no thread.
+  static constexpr timeline::ThreadIndex idle = 0xffffffff;
+  static constexpr timeline::ThreadIndex timer = 0xfffffffe;
+  static constexpr timeline::ThreadIndex others = 0xfffffffd;
+  static constexpr std::size_t most = 64;
+
+  // Counts one more; returns where its time is to be added, valid until the next call.
+  std::uint64_t& count(timeline::ThreadIndex peer);
+
+  // The `top` first ones by time or by count, and "others" where some were folded.
+  enum class By : std::uint8_t { time, count };
+  [[nodiscard]] std::vector<Peer> list(std::span<const timeline::Thread> threads, By order) const;
+
+ private:
+  struct Entry {
+    timeline::ThreadIndex peer = idle;
+    std::uint64_t count = 0;
+    std::uint64_t ns = 0;
+  };
+  std::vector<Entry> entries_;
+  Entry others_{.peer = others};
+};
+
+}  // namespace schedscope::analysis
