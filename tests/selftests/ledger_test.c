@@ -35,32 +35,52 @@ FIXTURE_TEARDOWN(ledger)
 	EXPECT_EQ(0, module_unload());
 }
 
-/* What a worker's account and the kernel's counts gained while it did its work. */
+/* A worker's account and the kernel's counts after its work, and what they gained by it. */
 struct gain {
-	struct schedscope_account before, after;
-	struct kernel_counts kernel_before, kernel_after;
+	struct schedscope_account after, by;
+	struct kernel_counts kernel_after, kernel_by;
 };
-
-#define GAIN(of, member) ((of).after.member - (of).before.member)
-#define KERNEL_GAIN(of, member) ((of).kernel_after.member - (of).kernel_before.member)
 
 /* The way from one rest to the next takes a wakeup and a slice, whatever the work is. */
 #define REST_SLICES 1
+
+/* @gain->by and @gain->kernel_by hold what was before. */
+static void gain_compute(struct gain *gain)
+{
+	const struct schedscope_account *after = &gain->after;
+	struct schedscope_account *by = &gain->by;
+
+	by->rec.time_ns = after->rec.time_ns - by->rec.time_ns;
+	by->run_ns = after->run_ns - by->run_ns;
+	by->wait_ns = after->wait_ns - by->wait_ns;
+	by->sleep_ns = after->sleep_ns - by->sleep_ns;
+	by->block_ns = after->block_ns - by->block_ns;
+	by->unknown_ns = after->unknown_ns - by->unknown_ns;
+	by->slices = after->slices - by->slices;
+	by->voluntary = after->voluntary - by->voluntary;
+	by->involuntary = after->involuntary - by->involuntary;
+	by->migrations = after->migrations - by->migrations;
+	by->wakeups = after->wakeups - by->wakeups;
+	gain->kernel_by.voluntary = gain->kernel_after.voluntary - gain->kernel_by.voluntary;
+	gain->kernel_by.involuntary = gain->kernel_after.involuntary - gain->kernel_by.involuntary;
+	gain->kernel_by.run_ns = gain->kernel_after.run_ns - gain->kernel_by.run_ns;
+}
 
 static bool gain_measure(int fd, struct worker *workers, struct gain *gains, int count)
 {
 	bool ok = true;
 
 	for (int i = 0; i < count; i++)
-		ok &= account_at_rest(fd, workers[i].tid, &gains[i].before,
-				      &gains[i].kernel_before);
+		ok &= account_at_rest(fd, workers[i].tid, &gains[i].by, &gains[i].kernel_by);
 	for (int i = 0; i < count; i++)
 		worker_work(&workers[i]);
 	for (int i = 0; i < count; i++)
 		worker_wait(&workers[i]);
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < count; i++) {
 		ok &= account_at_rest(fd, workers[i].tid, &gains[i].after,
 				      &gains[i].kernel_after);
+		gain_compute(&gains[i]);
+	}
 	return ok;
 }
 
@@ -101,14 +121,14 @@ TEST_F_TIMEOUT(ledger, fifo_handoff, TIMEOUT)
 		 * The first to run has its first turn at once; it passes it on
 		 * before the second can run, so that has its first at once, too.
 		 */
-		EXPECT_EQ(handoff.rounds - 1 + REST_SLICES, GAIN(gains[i], slices));
-		EXPECT_EQ(GAIN(gains[i], slices), GAIN(gains[i], voluntary));
-		EXPECT_EQ(0, GAIN(gains[i], involuntary));
-		EXPECT_EQ(0, GAIN(gains[i], migrations));
-		EXPECT_EQ(0, GAIN(gains[i], block_ns));
-		EXPECT_EQ(0, GAIN(gains[i], unknown_ns));
-		EXPECT_EQ(GAIN(gains[i], slices), GAIN(gains[i], wakeups));
-		EXPECT_EQ(KERNEL_GAIN(gains[i], voluntary), GAIN(gains[i], voluntary));
+		EXPECT_EQ(handoff.rounds - 1 + REST_SLICES, gains[i].by.slices);
+		EXPECT_EQ(gains[i].by.slices, gains[i].by.voluntary);
+		EXPECT_EQ(0, gains[i].by.involuntary);
+		EXPECT_EQ(0, gains[i].by.migrations);
+		EXPECT_EQ(0, gains[i].by.block_ns);
+		EXPECT_EQ(0, gains[i].by.unknown_ns);
+		EXPECT_EQ(gains[i].by.slices, gains[i].by.wakeups);
+		EXPECT_EQ(gains[i].kernel_by.voluntary, gains[i].by.voluntary);
 		worker_end(&workers[i]);
 	}
 }
@@ -152,16 +172,16 @@ TEST_F_TIMEOUT(ledger, sleeper, TIMEOUT)
 
 	ASSERT_TRUE(worker_start(&worker));
 	ASSERT_TRUE(gain_measure(self->fd, &worker, &gain, 1));
-	EXPECT_EQ(worker.value + REST_SLICES, GAIN(gain, voluntary));
-	EXPECT_EQ(0, GAIN(gain, involuntary));
-	EXPECT_EQ(worker.value + REST_SLICES, GAIN(gain, wakeups));
-	EXPECT_EQ(0, GAIN(gain, block_ns));
-	EXPECT_EQ(0, GAIN(gain, unknown_ns));
+	EXPECT_EQ(worker.value + REST_SLICES, gain.by.voluntary);
+	EXPECT_EQ(0, gain.by.involuntary);
+	EXPECT_EQ(worker.value + REST_SLICES, gain.by.wakeups);
+	EXPECT_EQ(0, gain.by.block_ns);
+	EXPECT_EQ(0, gain.by.unknown_ns);
 	/* A timer runs from before its thread sleeps to when that is woken, or longer. */
-	awake = GAIN(gain, run_ns) + GAIN(gain, wait_ns);
-	EXPECT_LE(worker.value * 10000000ULL, GAIN(gain, sleep_ns) + awake);
-	EXPECT_GE(GAIN(gain, rec.time_ns), GAIN(gain, sleep_ns) + awake);
-	EXPECT_LT(awake, GAIN(gain, sleep_ns));
+	awake = gain.by.run_ns + gain.by.wait_ns;
+	EXPECT_LE(worker.value * 10000000ULL, gain.by.sleep_ns + awake);
+	EXPECT_GE(gain.by.rec.time_ns, gain.by.sleep_ns + awake);
+	EXPECT_LT(awake, gain.by.sleep_ns);
 	worker_end(&worker);
 }
 
@@ -181,10 +201,10 @@ TEST_F_TIMEOUT(ledger, run_time_is_the_kernels, TIMEOUT)
 
 	ASSERT_TRUE(worker_start(&worker));
 	ASSERT_TRUE(gain_measure(self->fd, &worker, &gain, 1));
-	ours = GAIN(gain, run_ns);
-	kernels = KERNEL_GAIN(gain, run_ns);
+	ours = gain.by.run_ns;
+	kernels = gain.kernel_by.run_ns;
 	TH_LOG("run %lld ns, schedstat %lld ns, %llu slices", ours, kernels,
-	       (unsigned long long)GAIN(gain, slices));
+	       (unsigned long long)gain.by.slices);
 	/* Asleep at both ends, the thread's schedstat is exact to the ns. */
 	EXPECT_GE(kernels / 1000, llabs(ours - kernels));
 	worker_end(&worker);
@@ -212,8 +232,8 @@ TEST_F_TIMEOUT(ledger, blocked_is_not_asleep, TIMEOUT)
 
 	ASSERT_TRUE(worker_start(&worker));
 	ASSERT_TRUE(gain_measure(self->fd, &worker, &gain, 1));
-	EXPECT_LE(100000000, GAIN(gain, block_ns));
-	EXPECT_EQ(0, GAIN(gain, unknown_ns));
+	EXPECT_LE(100000000, gain.by.block_ns);
+	EXPECT_EQ(0, gain.by.unknown_ns);
 	worker_end(&worker);
 }
 

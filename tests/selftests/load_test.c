@@ -4,6 +4,7 @@
  * fork and exit as fast as they can.
  */
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "support.h"
@@ -38,6 +39,7 @@ static void make_load(void)
 	int pipes[4][2], ends[4][2];
 	pthread_t thread;
 
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (int i = 0; i < 4; i++)
 		if (pipe(pipes[i]))
 			_exit(1);
