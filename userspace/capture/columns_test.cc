@@ -33,8 +33,8 @@ std::vector<std::string> bytes_of(const DecodedSection& section) {
 // Every kind with every bit pattern that is apt to go wrong, interleaved.
 Records extremes() {
   Records records;
-  const std::uint64_t fills[] = {0, ~0ULL, 0x8000'0000'0000'0000, 0x7fff'7fff'7fff'7fff, 1, ~0ULL,
-                                 0x8080'8080'8080'8080, 0x0123'4567'89ab'cdef};
+  const std::uint64_t fills[] = {0, ~0ULL, 0x8000'0000'0000'0000, 0x7fff'7fff'7fff'7fff,
+                                 1, ~0ULL, 0x8080'8080'8080'8080, 0x0123'4567'89ab'cdef};
   for (std::size_t round = 0; round < std::size(fills); ++round) {
     for (std::uint16_t kind = 1; kind <= SCHEDSCOPE_REC_MAX; ++kind) {
       const std::uint64_t time = round % 3 == 2 ? ~0ULL - round : round % 3 * 1'000'000'007;
@@ -68,7 +68,8 @@ TEST(Columns, EveryKindWithExtremeValuesComesBackBitForBit) {
   const auto payload = encoder.encode(sources, 12'345);
   ChunkDecoder decoder(own_layout());
   DecodedChunk chunk;
-  ASSERT_TRUE(decoder.decode(payload, static_cast<std::uint32_t>(first.size() + second.size()), chunk));
+  ASSERT_TRUE(
+      decoder.decode(payload, static_cast<std::uint32_t>(first.size() + second.size()), chunk));
   ASSERT_EQ(chunk.used, 2U);
   EXPECT_EQ(chunk.sections[0].source, 0U);
   EXPECT_EQ(chunk.sections[1].source, Writer::carrier_source + 77);
@@ -114,11 +115,14 @@ Layout newer_layout() {
     for (Field& field : kind.fields) {
       if (field.offset >= 20) field.offset += 4;
       // A known field that is coded by an unknown one.
-      if (field.name == "target_cpu") field.by = 0;
-      else if (field.by >= 0) ++field.by;
+      if (field.name == "target_cpu")
+        field.by = 0;
+      else if (field.by >= 0)
+        ++field.by;
     }
-    kind.fields.insert(kind.fields.begin(), {.name = "later", .offset = 20, .width = 4, .count = 1,
-                                             .coding = Coding::delta});
+    kind.fields.insert(
+        kind.fields.begin(),
+        {.name = "later", .offset = 20, .width = 4, .count = 1, .coding = Coding::delta});
   }
   return layout;
 }
@@ -231,10 +235,13 @@ TEST(Layout, RefusesWhatNoDecoderCouldFollow) {
   EXPECT_TRUE(with_field(R"({"name":"a","offset":16,"width":4,"coding":"plain"})"));
   EXPECT_FALSE(with_field(R"({"name":"a","offset":16,"width":3,"coding":"plain"})"));
   EXPECT_FALSE(with_field(R"({"name":"a","offset":29,"width":4,"coding":"plain"})"));
+  EXPECT_FALSE(
+      with_field(R"({"name":"a","offset":18446744073709551612,"width":4,"coding":"plain"})"));
   EXPECT_FALSE(with_field(R"({"name":"a","offset":16,"width":4,"coding":"magic"})"));
   EXPECT_FALSE(with_field(R"({"name":"a","offset":16,"width":4,"coding":"key","by":"a"})"));
   EXPECT_FALSE(with_field(R"({"name":"a","offset":16,"width":4,"count":2,"coding":"delta"})"));
-  EXPECT_FALSE(with_field(R"({"name":"a","offset":16,"width":4,"count":99999999999,"coding":"plain"})"));
+  EXPECT_FALSE(
+      with_field(R"({"name":"a","offset":16,"width":4,"count":99999999999,"coding":"plain"})"));
   EXPECT_FALSE(with_field("7"));
   EXPECT_FALSE(layout_from_json("").has_value());
   EXPECT_FALSE(layout_from_json("[]").has_value());

@@ -60,7 +60,7 @@ std::optional<Field> parse_field(const Layout& earlier, const Kind& kind, const 
   const auto coding = coding_of(text(object, "coding"));
   const bool sized = width == 1 || width == 2 || width == 4 || width == 8;
   if (!coding || !sized || count == 0 || count > max_record_bytes) return std::nullopt;
-  if (offset + width * count > kind.bytes) return std::nullopt;
+  if (offset > kind.bytes || width * count > kind.bytes - offset) return std::nullopt;
   if (*coding == Coding::bytes && width != 1) return std::nullopt;
   // An array is a run of plain numbers: no other coding says what "before" means in it.
   if (count != 1 && *coding != Coding::plain && *coding != Coding::bytes) return std::nullopt;

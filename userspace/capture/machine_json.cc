@@ -16,7 +16,10 @@ using nlohmann::json;
 // differently, and a new member does not compile until it is here.
 template <typename SomeMachine, typename Visit>
 void each_member(SomeMachine& machine, Visit visit) {
-  auto& [kernel, kernel_build, hostname, cpus, cpus_online, hz, scheduler, sched_features, base_slice_ns, rr_timeslice_ms, preempt_model, autogroup, virtual_machine, clocksource, recorder_pid, command, witnesses, missing, start_ns, ring_bytes, filter, agent_cpu_ns] = machine;
+  auto& [kernel, kernel_build, hostname, cpus, cpus_online, hz, scheduler, sched_features,
+         base_slice_ns, rr_timeslice_ms, preempt_model, autogroup, virtual_machine, clocksource,
+         recorder_pid, command, witnesses, missing, start_ns, ring_bytes, filter, agent_cpu_ns] =
+      machine;
   visit("kernel", kernel);
   visit("kernel_build", kernel_build);
   visit("hostname", hostname);

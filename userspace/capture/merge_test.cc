@@ -41,7 +41,8 @@ TEST(Merger, OrdersByTimeThenSource) {
   Merger merger;
   merger.add(chunk({{2, {10, 20, 20, 30}}, {1, {5, 20, 40}}, {3, {20}}}));
   merger.end();
-  EXPECT_EQ(drain(merger), (Who{{5, 1}, {10, 2}, {20, 1}, {20, 2}, {20, 2}, {20, 3}, {30, 2}, {40, 1}}));
+  EXPECT_EQ(drain(merger),
+            (Who{{5, 1}, {10, 2}, {20, 1}, {20, 2}, {20, 2}, {20, 3}, {30, 2}, {40, 1}}));
   EXPECT_EQ(merger.late(), 0U);
 }
 

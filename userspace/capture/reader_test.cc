@@ -88,7 +88,9 @@ TEST_F(ReaderTest, GivesBackWhatWasWritten) {
 
 TEST_F(ReaderTest, MachineIsValidFromTheStart) {
   Machine machine = test::machine_of("6.1.0");
-  machine.hostname = "h\xff" "ost";
+  machine.hostname =
+      "h\xff"
+      "ost";
   machine.cpus = 8;
   machine.cpus_online = 7;
   machine.hz = 250;
@@ -275,7 +277,8 @@ TEST_F(ReaderTest, MergesSourcesOverChunksByTheirWatermarks) {
   while (const auto record = reader->next()) {
     got.emplace_back(record->time_ns(), record->as<schedscope_waking>().tid);
   }
-  const decltype(got) expected = {{10, 1}, {20, 0}, {25, 0}, {30, 0}, {30, 1}, {30, 2}, {15, 2}, {31, 1}, {29, 1}, {40, 0}};
+  const decltype(got) expected = {{10, 1}, {20, 0}, {25, 0}, {30, 0}, {30, 1},
+                                  {30, 2}, {15, 2}, {31, 1}, {29, 1}, {40, 0}};
   EXPECT_EQ(got, expected);
   EXPECT_EQ(reader->late_records(), 1U);
   EXPECT_TRUE(reader->complete());

@@ -88,7 +88,7 @@ TEST_F(WriterTest, FileIsPrivateAndReplacesOnlyRegularFiles) {
 
   const auto writer = Writer::create(path, Machine{});
   ASSERT_TRUE(writer.has_value());
-  struct stat status {};
+  struct stat status{};
   ASSERT_EQ(::stat(path.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 07777, 0600U);
   EXPECT_EQ(writer->file_bytes(), static_cast<std::uint64_t>(status.st_size));
