@@ -32,6 +32,7 @@ LIBS     := -lbpf -lelf -lz -lzstd -lfmt -l:libboost_fiber.a -l:libboost_context
 
 SOURCES := $(filter-out %_test.cc %_fuzz.cc %_bench.cc userspace/cli/main.cc,$(wildcard userspace/*/*.cc))
 TESTS   := $(wildcard userspace/*/*_test.cc)
+C_TESTS := $(wildcard userspace/*/*_test.c)
 GOLDEN  := $(wildcard tests/golden/*.cc)
 OBJECTS := $(SOURCES:%.cc=$(BUILD)/%.o)
 MAIN    := $(BUILD)/userspace/cli/main.o
@@ -55,7 +56,7 @@ endef
 $(BUILD)/schedscope: $(MAIN) $(OBJECTS)
 	$(link)
 
-$(BUILD)/unit-tests: $(call objects,$(TESTS)) $(OBJECTS)
+$(BUILD)/unit-tests: $(call objects,$(TESTS)) $(C_TESTS:%.c=$(BUILD)/%.o) $(OBJECTS)
 	$(link) -lgtest -lgtest_main
 
 $(BUILD)/golden: $(call objects,$(GOLDEN)) $(OBJECTS)
@@ -64,6 +65,11 @@ $(BUILD)/golden: $(call objects,$(GOLDEN)) $(OBJECTS)
 $(BUILD)/%.o: %.cc
 	$(call say,CXX,$<)
 	$(Q)mkdir -p $(@D) && $(CXX) $(CXXFLAGS) $(INCLUDES) -c -o $@ $<
+
+# The public header is for C, too.
+$(BUILD)/userspace/%.o: userspace/%.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(CC) -std=c11 $(OPT) $(WARNINGS) -MMD -MP -Iuserspace/include -c -o $@ $<
 
 # One object for all kernels: CO-RE fits it to the running one.
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) module/uapi/schedscope.h

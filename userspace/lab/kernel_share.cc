@@ -117,10 +117,10 @@ void judge(const Trial& trial, Answer& answer) {
               "divides the CPU";
   } else {
     answer.verdict = Verdict::holds;
-    answer.caveat = autogroup == 1
-                        ? "autogroup is on but did not act: these tasks are not in the root task "
-                          "group"
-                        : "there is no autogroup here, or it is off";
+    answer.caveat = autogroup == 1   ? "autogroup is on but did not act: these tasks are not in "
+                                       "the root task group"
+                    : autogroup == 0 ? "autogroup is off here, so sessions make no difference"
+                                     : "this kernel has no autogroup";
   }
 }
 

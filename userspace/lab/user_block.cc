@@ -207,8 +207,9 @@ const Experiment user_block = {
         "a fiber that works and one that sleeps 4 times 100 ms in nanosleep(2): on one carrier, "
         "on two that share a run queue, and with a non-blocking read instead",
     .rule =
-        "holds when on one carrier the ready fiber is hostage for the time in the call, within "
-        "2 %; with the caveat when both remedies take away three quarters of it",
+        "holds when on one carrier the ready fiber is hostage for the time that the kernel saw "
+        "the carrier in its calls, within 2 %; with the caveat when both remedies take away "
+        "three quarters of it",
     .workload = workload,
     .judge = judge,
 };
