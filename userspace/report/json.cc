@@ -93,7 +93,7 @@ json agreement_json(const analysis::Report& report) {
   json out = json::object();
   put(out, "bpf_module", report.bpf_module_agree);
   put(out, "kernel_counts", report.kernel_counts_agree);
-  out["details"] = texts(report.agreement_details);
+  out["details"] = report.agreement_details;
   return out;
 }
 
@@ -220,8 +220,8 @@ const char* severity_name(analysis::Severity severity) {
 }
 
 json finding_json(const analysis::Report& report, const analysis::Finding& finding) {
-  json out = {{"kind", printable(finding.kind)},
-              {"text", printable(finding.text)},
+  json out = {{"kind", finding.kind},
+              {"text", finding.text},
               {"severity", severity_name(finding.severity)}};
   if (finding.thread) {
     for (const auto& thread : report.threads) {
@@ -268,7 +268,8 @@ std::string json_report(const analysis::Report& report) {
     out["story"].push_back(
         {{"heading", paragraph.heading}, {"text", paragraph.text}, {"bad", paragraph.bad}});
   }
-  return out.dump() + "\n";
+  // Sentences from the analysis are printable already; should one not be, the report is still JSON.
+  return out.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace schedscope::report

@@ -34,12 +34,16 @@ std::string label(const analysis::Peer& peer) {
 
 std::string label(const timeline::UserThread& thread) {
   if (!thread.name.empty()) return printable(thread.name);
-  return fmt::format("#{:x}", thread.id);
+  return fmt::format("0x{:x}", thread.id);
 }
 
 std::string grouped(std::uint64_t number) {
-  std::string text = fmt::format("{}", number);
-  for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, ",");
+  const std::string digits = fmt::format("{}", number);
+  std::string text;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i != 0 && (digits.size() - i) % 3 == 0) text += ',';
+    text += digits[i];
+  }
   return text;
 }
 

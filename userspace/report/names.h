@@ -16,7 +16,7 @@ namespace schedscope::report {
 // "comm/tid", or "tid 12" when the name is not known. Safe to print.
 [[nodiscard]] std::string label(const timeline::Thread& thread);
 [[nodiscard]] std::string label(const analysis::Peer& peer);
-// Its name, or "#1f" (its id in hex, as runtimes print it) when it has none.
+// Its name, or "0x1f" (its id in hex, as runtimes print it) when it has none.
 [[nodiscard]] std::string label(const timeline::UserThread& thread);
 
 // "12,345".

@@ -189,13 +189,14 @@ void PerfettoWriter::switched(const schedscope_switch& record) {
   writer.add_int32(switch_next_prio, record.next_prio);
   event(record.rec.cpu, record.rec.time_ns, record.prev_tid, event_sched_switch, body);
   if (state != dead || record.prev_tid == 0) return;
-  // The tid may be given to another thread from here on.
+  // The tid may be given to another thread from here on. One ns later, since a reader may take
+  // events of one time in any order.
   std::string freed;
   pbf_writer free_writer(freed);
   free_writer.add_string(task_comm, prev.comm);
   free_writer.add_int32(task_pid, static_cast<std::int32_t>(record.prev_tid));
   free_writer.add_int32(task_prio, record.prev_prio);
-  event(record.rec.cpu, record.rec.time_ns, record.next_tid, event_sched_process_free, freed);
+  event(record.rec.cpu, record.rec.time_ns + 1, record.next_tid, event_sched_process_free, freed);
 }
 
 void PerfettoWriter::waking(const schedscope_waking& record, std::uint32_t field) {

@@ -192,8 +192,8 @@ Paragraph loss_words(const Report& report) {
     parts.push_back(text + ": what was open there counts as unknown");
   } else {
     parts.push_back(report.produced != 0
-                        ? fmt::format("nothing of {}", plural(report.produced, "record"))
-                        : std::string("none was counted; the capture does not say how many records "
+                        ? fmt::format("Nothing of {}", plural(report.produced, "record"))
+                        : std::string("None was counted; the capture does not say how many records "
                                       "were produced"));
   }
   if (!report.complete) {
@@ -231,14 +231,14 @@ std::string verdict(const std::optional<bool>& check, std::string_view yes, std:
 
 Paragraph conservation_words(const Report& report) {
   const std::array<std::pair<std::string_view, std::optional<bool>>, 4> checks = {
-      {{"records", report.records_conserved},
+      {{"Records", report.records_conserved},
        {"thread time", report.threads_conserved},
        {"CPU time", report.cpus_conserved},
        {"user-thread time", report.user_threads_conserved}}};
   std::vector<std::string> parts;
   bool bad = false;
   for (const auto& [what, check] : checks) {
-    parts.push_back(fmt::format("{} {}", what, verdict(check, "adds up", "DOES NOT ADD UP")));
+    parts.push_back(fmt::format("{}: {}", what, verdict(check, "adds up", "DOES NOT ADD UP")));
     bad = bad || (check && !*check);
   }
   return {"Conservation", fmt::format("{}.", fmt::join(parts, ", ")), bad};
@@ -246,11 +246,11 @@ Paragraph conservation_words(const Report& report) {
 
 Paragraph agreement_words(const Report& report) {
   std::string text = fmt::format("bpf and module {}; the kernel's own counts {}.",
-                                 verdict(report.bpf_module_agree, "agree", "DISAGREE"),
+                                 verdict(report.bpf_module_agree, "agrees", "DISAGREES"),
                                  verdict(report.kernel_counts_agree, "agree", "DISAGREE"));
   constexpr std::size_t most = 3;
   for (std::size_t i = 0; i < report.agreement_details.size() && i < most; ++i) {
-    text += " " + printable(report.agreement_details[i]);
+    text += " " + report.agreement_details[i];
     if (!text.ends_with('.')) text += '.';
   }
   if (report.agreement_details.size() > most) {
@@ -271,7 +271,7 @@ Paragraph cost_words(const Report& report) {
     parts.push_back(
         fmt::format("{:.2f} % of the machine's CPU time", *report.overhead_cpu_percent));
   }
-  if (parts.empty()) return {"Tracing cost", "not measured in this capture.", false};
+  if (parts.empty()) return {"Tracing cost", "Not measured in this capture.", false};
   return {"Tracing cost", fmt::format("{}.", fmt::join(parts, ", ")), false};
 }
 

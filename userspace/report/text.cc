@@ -99,7 +99,7 @@ class Text {
           line = "  ";
           break;
       }
-      std::string text = printable(finding.text);
+      std::string text = finding.text;
       if (finding.at_ns > report_.start_ns) {
         text += fmt::format(" (at +{})", human_ns(finding.at_ns - report_.start_ns));
       }

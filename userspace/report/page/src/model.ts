@@ -102,7 +102,7 @@ export class Model {
   userName(index: number): string {
     const user = this.users.get(index);
     if (user === undefined) return "a user thread outside the report";
-    return user.name ?? `#${user.id.toString(16)}`;
+    return user.name ?? `0x${user.id.toString(16)}`;
   }
 
   matchesThread(thread: ThreadReport): boolean {

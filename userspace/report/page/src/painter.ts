@@ -18,14 +18,14 @@ export interface Look {
   colors: string[];
   category(value: number): number;
   unknown: number;                          // this category is hatched
-  faded: ((value: number) => boolean) | null;
-  label: ((cell: number) => string) | null; // text inside a cell that is wide enough
+  quiet: ((value: number) => boolean) | null;   // no text in these
+  label: ((cell: number) => string[]) | null;   // text inside a cell: the first that fits
   mark: ((cell: number) => string | null) | null;  // colour of the corner where a stretch ends
   ratio: number;                            // device pixels to one of CSS
 }
 
 export class Painter {
-  private readonly shares = new Float64Array(16);
+  private readonly shares = new Float64Array(32);
   private column = -1;
 
   constructor(private readonly context: CanvasRenderingContext2D, private readonly hatch: () => CanvasPattern | string) {}
@@ -110,16 +110,13 @@ export class Painter {
     }
     const value = cells.value[i]!;
     const category = look.category(value);
-    const faded = look.faded?.(value) ?? false;
     const width = last - first;
-    context.globalAlpha = faded ? 0.22 : 1;
     context.fillStyle = category === look.unknown ? this.hatch() : look.colors[category]!;
     context.fillRect(frame.left + first, frame.top, width, frame.height);
-    context.globalAlpha = 1;
-    if (faded) return;
+    if (look.quiet?.(value)) return;
     const mark = width >= 6 * look.ratio ? look.mark?.(i) : null;
     if (mark) this.corner(frame.left + last, frame.top, Math.min(5 * look.ratio, width / 2), mark);
-    if (look.label !== null && width >= 44 * look.ratio) this.text(look.label(i), category, first, width, frame, look);
+    if (look.label !== null && width >= 24 * look.ratio) this.text(look.label(i), category, first, width, frame, look);
   }
 
   private corner(right: number, top: number, size: number, color: string): void {
@@ -132,19 +129,13 @@ export class Painter {
     context.fill();
   }
 
-  private text(label: string, category: number, first: number, width: number, frame: Frame, look: Look): void {
+  private text(labels: string[], category: number, first: number, width: number, frame: Frame, look: Look): void {
+    if (category === look.unknown) return;
     const context = this.context;
     const pad = 5 * look.ratio;
-    const room = width - 2 * pad;
-    let text = label;
-    const long = context.measureText(text).width;
-    if (long > room) {
-      const keep = Math.floor((text.length * room) / long) - 1;
-      if (keep < 3) return;
-      text = `${text.slice(0, keep)}…`;
-    }
-    context.fillStyle = category === look.unknown ? look.colors[look.unknown]! : inkOn(look.colors[category]!);
-    if (category === look.unknown) return;
-    context.fillText(text, frame.left + first + pad, frame.top + frame.height / 2 + look.ratio);
+    const label = labels.find((text) => context.measureText(text).width <= width - 2 * pad);
+    if (label === undefined) return;
+    context.fillStyle = inkOn(look.colors[category]!);
+    context.fillText(label, frame.left + first + pad, frame.top + frame.height / 2 + look.ratio);
   }
 }

@@ -21,7 +21,7 @@ export function showHeader(model: Model, title: HTMLElement, facts: HTMLElement)
 export function showStory(model: Model, happened: HTMLElement, trusted: HTMLElement): void {
   for (const { heading, text, bad } of model.report.story) {
     fill(trust.has(heading) ? trusted : happened, h("dt", { class: bad ? "bad" : "" }, heading),
-      h("dd", { class: bad ? "bad" : "" }, text.charAt(0).toUpperCase() + text.slice(1)));
+      h("dd", { class: bad ? "bad" : "" }, text));
   }
   const { resolutionNs, stretches } = model.data.pictures;
   fill(trusted, h("dt", {}, "This picture"), h("dd", {}, resolutionNs === 0

@@ -28,6 +28,7 @@ class SortedTable<T> {
     private readonly rows: T[], sort: string, private readonly matches: (row: T) => boolean,
     private readonly selected: (row: T) => boolean, private readonly choose: ((row: T) => void) | null) {
     this.sort = sort;
+    this.down = columns.find(({ key }) => key === sort)?.kind !== "text";
     // A column in which nothing ever happened says so once, by its absence.
     this.columns = columns.filter((column) => column.always || rows.some((row) => {
       const value = column.value(row);

@@ -55,9 +55,20 @@ export class ThreadColors {
     return this.rank.get(value) ?? ranked;
   }
 
+  // All colours twice: as they are, and faded, for threads that are not the selected one.
   colors(theme: Theme): string[] {
-    return [...theme.thread, theme.unknown, theme.others];
+    const all = [...theme.thread, theme.unknown, theme.others];
+    return [...all, ...all.map((color) => blend(color, theme.background, 0.2))];
   }
+
+  static readonly faded = ranked + 4;
+}
+
+const channels = (color: string): number[] => [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));
+
+function blend(color: string, into: string, share: number): string {
+  const below = channels(into);
+  return `#${channels(color).map((value, i) => Math.round(value * share + below[i]! * (1 - share)).toString(16).padStart(2, "0")).join("")}`;
 }
 
 // Black or white, whichever is read more easily on `color` (#rrggbb).

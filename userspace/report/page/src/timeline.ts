@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The timeline: one canvas the size of its window, drawn again for each view.
 
-import { byTimer, none, sliceEnds, states, type Lane } from "./data";
+import { byTimer, endCut, mixUnknown, none, sliceEnds, states, userStates, type Lane } from "./data";
 import { describeAt, type Description } from "./describe";
 import { humanNs, niceStep, shortNs } from "./format";
 import type { Model } from "./model";
@@ -362,30 +362,45 @@ export class Timeline {
       forced.has(sliceEnds[cells.reason[cell]!] ?? "") ? theme.text : null;
     if (lane.kind === "cpu") {
       const { thread } = model.selection;
-      return { colors: this.colors.colors(theme), category: (value) => this.colors.category(value), unknown: theme.thread.length,
-        faded: thread === null ? null : (value) => value !== thread, label: (cell) => model.threadName(cells.value[cell]!), mark, ratio };
+      const fades = (value: number): boolean => thread !== null && value !== thread;
+      return { colors: this.colors.colors(theme), unknown: theme.thread.length, ratio, mark, quiet: fades,
+        category: (value) => this.colors.category(value) + (fades(value) && value !== mixUnknown ? ThreadColors.faded : 0),
+        label: (cell) => {
+          const name = model.threadName(cells.value[cell]!);
+          const thread = model.threads.get(cells.value[cell]!);
+          return [`${name}  ${shortNs(cells.end[cell]! - cells.begin[cell]!)}`, name, thread?.comm ?? name];
+        } };
     }
     if (lane.kind === "user") {
-      return { colors: theme.user, category: (value) => value, unknown: theme.user.length - 1, faded: null, ratio, mark: null,
-        label: (cell) => ["running", "preempted", "blocking", "queued", "hostage", "parked", ""][cells.value[cell]!] ?? "" };
+      return { colors: theme.user, category: (value) => value, unknown: theme.user.length - 1, quiet: null, ratio, mark: null,
+        label: (cell) => this.lengthLabels(userStates[cells.value[cell]!] ?? "", cell, "") };
     }
-    return { colors: theme.state, category: (value) => value, unknown: theme.state.length - 1, faded: null, ratio,
+    return { colors: theme.state, category: (value) => value, unknown: theme.state.length - 1, quiet: null, ratio,
       mark: (cell) => (cells.value[cell] === 0 ? mark(cell) : null),
-      label: (cell) => this.threadLabel(cell) };
+      label: (cell) => this.threadLabels(cell) };
   }
 
-  private threadLabel(cell: number): string {
+  // From everything down to the bare state, for the room there is.
+  private lengthLabels(state: string, cell: number, more: string): string[] {
     const { cells } = this.model.data.pictures;
-    const length = shortNs(cells.end[cell]! - cells.begin[cell]!);
+    const length = `${state} ${shortNs(cells.end[cell]! - cells.begin[cell]!)}`;
+    return [length + more, length, state];
+  }
+
+  private threadLabels(cell: number): string[] {
+    const { cells } = this.model.data.pictures;
     const state = states[cells.value[cell]!] ?? "";
     if (state !== "run") {
       const other = cells.other[cell]!;
       const timer = (cells.flags[cell]! & byTimer) !== 0;
-      const by = state === "wait" ? "" : timer ? ", woken by timer" : other === none ? "" : `, woken by ${this.model.threadName(other)}`;
-      return `${state} ${length}${by}`;
+      return this.lengthLabels(state, cell,
+        state === "wait" ? "" : timer ? ", woken by timer" : other === none ? "" : `, woken by ${this.model.threadName(other)}`);
     }
     const by = cells.by[cell]!;
-    return `CPU ${cells.cpu[cell]!} ${length}, ${sliceEnds[cells.reason[cell]!] ?? ""}${by === none ? "" : ` by ${this.model.threadName(by)}`}`;
+    const ended = (cells.flags[cell]! & endCut) !== 0 ? "" : `, ${sliceEnds[cells.reason[cell]!] ?? ""}`;
+    const cpu = `CPU ${cells.cpu[cell]!}`;
+    const length = `${cpu} ${shortNs(cells.end[cell]! - cells.begin[cell]!)}`;
+    return [`${length}${ended}${by === none ? "" : ` by ${this.model.threadName(by)}`}`, length + ended, length, cpu];
   }
 
   private label(row: Row, selected: boolean, y: number, height: number, left: number, ratio: number): void {

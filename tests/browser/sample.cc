@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// page-sample [--gap] [--seconds S] [--threads N] OUT: writes a made-up capture that has something
+// of everything a report can show: spinners, sleepers, blockers, a ping-pong pair, carriers of
+// user threads, exits, names that try to break out of the page and, with --gap, a loss.
+#include <cstdio>
+#include <cstdlib>
+#include <deque>
+#include <functional>
+#include <queue>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "capture/writer.h"
+#include "schema/record.h"
+
+using namespace schedscope;
+
+namespace {
+
+constexpr std::uint64_t start_ns = 1'000'000'000'000;
+constexpr std::uint64_t us = 1000, ms = 1000 * us;
+constexpr std::uint64_t slice_ns = 3 * ms;
+constexpr std::uint16_t cpu_count = 4;
+constexpr std::uint32_t running = 0, sleeping = 1, blocked = 2, dead = 0x80;
+
+enum class Kind { spinner, sleeper, blocker, ping, carrier, mortal };
+
+struct Thread {
+  std::uint32_t tid, pid;
+  std::string comm;
+  Kind kind;
+  std::uint16_t cpu = 0;
+  bool pinned = false;
+  std::uint32_t state = sleeping;
+  bool queued = false;
+  std::uint64_t burst_ns = 0;  // what it still wants to run
+  std::uint64_t switches = 100, run_ns = 0;
+  std::uint64_t on_since = 0;
+  std::size_t peer = 0;      // ping: whom it wakes
+  std::size_t fiber = 0;     // carrier: its current one, 0 none
+  bool in_call = false;
+};
+
+struct Cpu {
+  int current = -1;
+  std::uint64_t token = 0;
+  std::deque<std::size_t> queue;
+  std::uint64_t produced = 0, lost = 0, switches = 0, idle_switches = 50;
+};
+
+struct Event {
+  std::uint64_t at, order;
+  std::function<void()> act;
+  bool operator<(const Event& other) const {
+    return at != other.at ? at > other.at : order > other.order;
+  }
+};
+
+class Sample {
+ public:
+  Sample(capture::Writer& writer, std::uint64_t seconds, bool gap)
+      : writer_(writer), end_ns_(start_ns + seconds * 1000 * ms), gap_(gap), cpus_(cpu_count) {}
+
+  void make(int extra_threads) {
+    people(extra_threads);
+    clock();
+    tasks(SCHEDSCOPE_TASK_BEGIN);
+    runtime();
+    for (std::size_t i = 0; i < threads_.size(); ++i) {
+      after(random(100 * us), [this, i] { wake(i, true); });
+    }
+    while (!events_.empty() && events_.top().at < end_ns_) {
+      Event event = events_.top();
+      events_.pop();
+      now_ = std::max(now_, event.at);
+      event.act();
+      if (writer_.pending_records() > 20'000) (void)writer_.flush(now_);
+    }
+    now_ = end_ns_;
+    end();
+  }
+
+ private:
+  void people(int extra) {
+    add(100, 100, "spinner", Kind::spinner, 0, true);
+    add(101, 100, "spin-rival", Kind::spinner, 0, true);
+    add(200, 200, "</script><img o", Kind::sleeper, 1);
+    add(201, 200, "a&b<b>\"'", Kind::sleeper, 2);
+    add(202, 200, std::string("\xff\xfe\x1b[31m"), Kind::sleeper, 3);
+    add(203, 200, "käse-日本", Kind::sleeper, 1);
+    add(300, 300, "writer", Kind::blocker, 2);
+    const std::size_t ping = add(400, 400, "ping", Kind::ping, 3, true);
+    const std::size_t pong = add(401, 400, "pong", Kind::ping, 3, true);
+    threads_[ping].peer = pong;
+    threads_[pong].peer = ping;
+    add(500, 500, "fiber-server", Kind::carrier, 1);
+    add(501, 500, "carrier-2", Kind::carrier, 2);
+    for (int i = 0; i < 12; ++i) add(600 + i, 600, "mortal", Kind::mortal, i % cpu_count);
+    for (int i = 0; i < extra; ++i) {
+      add(1000 + i, 1000 + i / 8 * 8, "pool-" + std::to_string(i), Kind::sleeper, i % cpu_count);
+    }
+    fibers_.resize(1 + 16);
+    for (std::size_t i = 1; i < fibers_.size(); ++i) ready_.push_back(i);
+  }
+
+  std::size_t add(int tid, int pid, std::string comm, Kind kind, int cpu, bool pinned = false) {
+    threads_.push_back({.tid = static_cast<std::uint32_t>(tid),
+                        .pid = static_cast<std::uint32_t>(pid),
+                        .comm = std::move(comm),
+                        .kind = kind,
+                        .cpu = static_cast<std::uint16_t>(cpu),
+                        .pinned = pinned});
+    return threads_.size() - 1;
+  }
+
+  // ---- records ----
+
+  template <typename T>
+  void keep(std::uint16_t cpu, const T& record) {
+    Cpu& at = cpus_[cpu];
+    ++at.produced;
+    if (record.rec.kind == SCHEDSCOPE_REC_SWITCH) ++at.switches;
+    const std::uint64_t middle = start_ns + (end_ns_ - start_ns) / 2;
+    if (gap_ && cpu == 1 && now_ >= middle && now_ < middle + 20 * ms) {
+      ++at.lost;
+      return;
+    }
+    if (gap_ && cpu == 1 && at.lost != 0 && !told_) {
+      told_ = true;
+      auto lost = make_record<schedscope_lost>(SCHEDSCOPE_REC_LOST, now_, 1);
+      lost.count = at.lost;
+      lost.begin_ns = middle;
+      lost.end_ns = now_;
+      lost.cause = SCHEDSCOPE_LOST_RING_FULL;
+      writer_.add(cpu, view_of(lost));
+    }
+    writer_.add(cpu, view_of(record));
+  }
+
+  void clock() {
+    auto record = make_record<schedscope_clock>(SCHEDSCOPE_REC_CLOCK, now_);
+    record.boot_ns = now_ + 7'000'000'000;
+    record.real_ns = now_ + 1'700'000'000'000'000'000;
+    record.error_ns = 80;
+    writer_.add(capture::Writer::agent_source, view_of(record));
+  }
+
+  void tasks(std::uint16_t flags) {
+    for (const Thread& thread : threads_) {
+      if (thread.state == dead) continue;
+      auto record = make_record<schedscope_task>(SCHEDSCOPE_REC_TASK, now_, SCHEDSCOPE_CPU_NONE,
+                                                 flags);
+      record.tid = thread.tid;
+      record.pid = thread.pid;
+      record.ppid = 1;
+      record.state = thread.state;
+      record.start_ns = thread.tid;
+      record.switches = thread.switches;
+      const bool on_cpu = cpus_[thread.cpu].current >= 0 &&
+                          &threads_[static_cast<std::size_t>(cpus_[thread.cpu].current)] == &thread;
+      record.run_ns = thread.run_ns + (on_cpu ? now_ - thread.on_since : 0);
+      record.slice_ns = slice_ns;
+      record.prio = 120;
+      record.task_cpu = thread.cpu;
+      if (on_cpu) record.rec.flags |= SCHEDSCOPE_TASK_ON_CPU | SCHEDSCOPE_TASK_ON_RQ;
+      if (thread.queued) record.rec.flags |= SCHEDSCOPE_TASK_ON_RQ;
+      thread.comm.copy(reinterpret_cast<char*>(record.comm), SCHEDSCOPE_COMM_LEN - 1);
+      writer_.add(capture::Writer::agent_source, view_of(record));
+    }
+  }
+
+  void runtime() {
+    for (const Thread& thread : threads_) {
+      if (thread.kind != Kind::carrier) continue;
+      auto record = named(SCHEDSCOPE_REC_USER_CARRIER, thread, 1, "sample-fibers");
+      writer_.add(source(thread), view_of(record));
+      for (std::size_t i = 1; i < fibers_.size() && thread.tid == 500; ++i) {
+        const std::string name = i == 3 ? "</script><b>fiber" : "fiber-" + std::to_string(i);
+        auto naming = named(SCHEDSCOPE_REC_USER_NAME, thread, i, i == 5 ? "" : name);
+        if (i != 5) writer_.add(source(thread), view_of(naming));
+        user(SCHEDSCOPE_REC_USER_READY, thread, i);
+      }
+    }
+  }
+
+  schedscope_user_name named(std::uint16_t kind, const Thread& thread, std::uint64_t id,
+                             std::string_view name) {
+    auto record = make_record<schedscope_user_name>(kind, now_);
+    record.tid = thread.tid;
+    record.pid = thread.pid;
+    record.id = id;
+    name.copy(reinterpret_cast<char*>(record.name), SCHEDSCOPE_USER_NAME_LEN - 1);
+    return record;
+  }
+
+  static std::uint64_t source(const Thread& thread) {
+    return capture::Writer::carrier_source + thread.tid;
+  }
+
+  void user(std::uint16_t kind, const Thread& thread, std::uint64_t id) {
+    auto record = make_record<schedscope_user>(kind, now_);
+    record.tid = thread.tid;
+    record.pid = thread.pid;
+    record.id = id;
+    writer_.add(source(thread), view_of(record));
+  }
+
+  // ---- the scheduler ----
+
+  void after(std::uint64_t ns, std::function<void()> act) {
+    events_.push({now_ + ns, ++order_, std::move(act)});
+  }
+
+  std::uint64_t random(std::uint64_t typical) {
+    std::lognormal_distribution<double> draw(0, 0.7);
+    return 1 + static_cast<std::uint64_t>(static_cast<double>(typical) * draw(engine_));
+  }
+
+  void switch_to(std::uint16_t number, int next, std::uint32_t state, std::uint16_t flags,
+                 std::uint32_t by = 0) {
+    Cpu& cpu = cpus_[number];
+    now_ += 600;
+    auto record = make_record<schedscope_switch>(SCHEDSCOPE_REC_SWITCH, now_, number, flags);
+    record.prev_prio = record.next_prio = 120;
+    record.prev_state = state;
+    record.resched_tid = by;
+    if (cpu.current >= 0) {
+      Thread& prev = threads_[static_cast<std::size_t>(cpu.current)];
+      record.prev_tid = prev.tid;
+      record.prev_switches = static_cast<std::uint32_t>(++prev.switches);
+      record.prev_slice_ns = slice_ns;
+      prev.run_ns += now_ - prev.on_since;
+      prev.state = state;
+    } else {
+      record.prev_switches = static_cast<std::uint32_t>(++cpu.idle_switches);
+    }
+    if (next >= 0) {
+      Thread& thread = threads_[static_cast<std::size_t>(next)];
+      record.next_tid = thread.tid;
+      thread.on_since = now_;
+      thread.cpu = number;
+      thread.queued = false;
+    }
+    keep(number, record);
+    cpu.current = next;
+    plan(number);
+  }
+
+  // When the current thread's burst or slice ends.
+  void plan(std::uint16_t number) {
+    Cpu& cpu = cpus_[number];
+    const std::uint64_t token = ++cpu.token;
+    if (cpu.current < 0) return;
+    const Thread& thread = threads_[static_cast<std::size_t>(cpu.current)];
+    const std::uint64_t stay = std::min(thread.burst_ns, slice_ns);
+    const std::uint64_t began = now_;
+    after(stay, [this, number, token, stay, began] {
+      Cpu& at = cpus_[number];
+      if (at.token != token) return;
+      Thread& current = threads_[static_cast<std::size_t>(at.current)];
+      current.burst_ns -= std::min(current.burst_ns, std::max(stay, now_ - began));
+      if (current.burst_ns == 0) return done(number);
+      if (at.queue.empty()) return plan(number);
+      at.queue.push_back(static_cast<std::size_t>(at.current));
+      current.queued = true;
+      next(number, running, SCHEDSCOPE_SWITCH_PREEMPT | SCHEDSCOPE_SWITCH_TICK);
+    });
+  }
+
+  void next(std::uint16_t number, std::uint32_t state, std::uint16_t flags) {
+    Cpu& cpu = cpus_[number];
+    int chosen = -1;
+    if (!cpu.queue.empty()) {
+      chosen = static_cast<int>(cpu.queue.front());
+      cpu.queue.pop_front();
+    }
+    switch_to(number, chosen, state, flags);
+  }
+
+  void done(std::uint16_t number) {
+    const auto index = static_cast<std::size_t>(cpus_[number].current);
+    Thread& thread = threads_[index];
+    switch (thread.kind) {
+      case Kind::spinner:
+        thread.burst_ns = random(40 * ms);
+        return plan(number);
+      case Kind::sleeper:
+        sleep(number, index, sleeping, random(4 * ms), true);
+        return;
+      case Kind::blocker:
+        sleep(number, index, blocked, random(2 * ms), false);
+        return;
+      case Kind::ping:
+        wake(thread.peer, false, number);
+        thread.state = sleeping;
+        return next(number, sleeping, 0);
+      case Kind::mortal: {
+        auto record = make_record<schedscope_exit>(SCHEDSCOPE_REC_EXIT, now_, number);
+        record.tid = thread.tid;
+        record.pid = thread.pid;
+        record.switches = thread.switches;
+        record.run_ns = thread.run_ns + now_ - thread.on_since;
+        keep(number, record);
+        return next(number, dead, 0);
+      }
+      case Kind::carrier:
+        return fiber(number, index);
+    }
+  }
+
+  void sleep(std::uint16_t number, std::size_t index, std::uint32_t state, std::uint64_t for_ns,
+             bool timer) {
+    after(for_ns, [this, index, timer] { wake(index, timer); });
+    next(number, state, 0);
+  }
+
+  void fiber(std::uint16_t number, std::size_t index) {
+    Thread& thread = threads_[index];
+    if (thread.fiber != 0 && !thread.in_call && random(100) > 400) {
+      // A real system call, with the fiber on top of it: the others wait.
+      thread.in_call = true;
+      thread.burst_ns = random(30 * us);
+      return sleep(number, index, sleeping, random(6 * ms), true);
+    }
+    thread.in_call = false;
+    while (!parked_.empty() && parked_.front().first <= now_) {
+      user(SCHEDSCOPE_REC_USER_READY, thread, parked_.front().second);
+      ready_.push_back(parked_.front().second);
+      parked_.pop_front();
+    }
+    if (thread.fiber != 0) {
+      const bool again = random(100) > 120;
+      user(again ? SCHEDSCOPE_REC_USER_READY : SCHEDSCOPE_REC_USER_PARK, thread, thread.fiber);
+      if (again) {
+        ready_.push_back(thread.fiber);
+      } else {
+        parked_.emplace_back(now_ + random(800 * us), thread.fiber);
+      }
+    }
+    now_ += 30;
+    thread.fiber = 0;
+    if (!ready_.empty()) {
+      thread.fiber = ready_.front();
+      ready_.pop_front();
+    }
+    user(SCHEDSCOPE_REC_USER_SWITCH, thread, thread.fiber);
+    thread.burst_ns = random(90 * us);
+    if (thread.fiber != 0) return plan(number);
+    sleep(number, index, sleeping, random(500 * us), true);
+  }
+
+  void wake(std::size_t index, bool timer, int from = -1) {
+    Thread& thread = threads_[index];
+    if (thread.state == dead || thread.queued || thread.state == running) return;
+    if (thread.burst_ns == 0) {
+      constexpr std::uint64_t bursts[] = {40 * ms, 700 * us, 300 * us, 12 * us, 60 * us, 90 * ms};
+      thread.burst_ns = random(bursts[static_cast<std::size_t>(thread.kind)]);
+    }
+    std::uint16_t target = thread.cpu;
+    for (std::uint16_t i = 0; !thread.pinned && i < cpu_count; ++i) {
+      if (cpus_[target].current < 0) break;
+      target = static_cast<std::uint16_t>((thread.cpu + i) % cpu_count);
+    }
+    const auto waker_cpu = from >= 0 ? static_cast<std::uint16_t>(from) : target;
+    const int waker = cpus_[waker_cpu].current;
+    auto record = make_record<schedscope_waking>(SCHEDSCOPE_REC_WAKING, now_, waker_cpu,
+                                                 timer ? SCHEDSCOPE_WAKING_TIMER : 0);
+    record.tid = thread.tid;
+    record.waker_tid = waker >= 0 ? threads_[static_cast<std::size_t>(waker)].tid : 0;
+    record.target_cpu = target;
+    keep(waker_cpu, record);
+    if (target != thread.cpu) {
+      auto migrate = make_record<schedscope_migrate>(SCHEDSCOPE_REC_MIGRATE, now_, waker_cpu);
+      migrate.tid = thread.tid;
+      migrate.from_cpu = thread.cpu;
+      migrate.to_cpu = target;
+      keep(waker_cpu, migrate);
+    }
+    thread.queued = true;
+    thread.state = running;
+    thread.cpu = target;
+    Cpu& cpu = cpus_[target];
+    if (cpu.current < 0) {
+      cpu.queue.push_back(index);
+      after(1500, [this, target] {
+        if (cpus_[target].current < 0 && !cpus_[target].queue.empty()) next(target, running, 0);
+      });
+    } else if (from < 0 && random(100) > 80) {
+      preempt(target, index);
+    } else {
+      cpu.queue.push_back(index);
+    }
+  }
+
+  void preempt(std::uint16_t number, std::size_t by) {
+    Cpu& cpu = cpus_[number];
+    const auto current = static_cast<std::size_t>(cpu.current);
+    Thread& victim = threads_[current];
+    const std::uint64_t ran = now_ - victim.on_since;
+    victim.burst_ns = victim.burst_ns > ran ? victim.burst_ns - ran : 1 * us;
+    victim.queued = true;
+    cpu.queue.push_front(current);
+    switch_to(number, static_cast<int>(by), running,
+              SCHEDSCOPE_SWITCH_PREEMPT | SCHEDSCOPE_SWITCH_WAKEUP, threads_[by].tid);
+  }
+
+  void end() {
+    tasks(SCHEDSCOPE_TASK_END);
+    clock();
+    for (std::uint16_t number = 0; number < cpu_count; ++number) {
+      auto stats = make_record<schedscope_cpu_stats>(SCHEDSCOPE_REC_CPU_STATS, now_, number);
+      stats.produced = cpus_[number].produced;
+      stats.lost[SCHEDSCOPE_LOST_RING_FULL] = cpus_[number].lost;
+      stats.switches = cpus_[number].switches;
+      writer_.add(capture::Writer::agent_source, view_of(stats));
+    }
+    auto machine = make_record<schedscope_cpu_stats>(SCHEDSCOPE_REC_CPU_STATS, now_);
+    for (const Cpu& cpu : cpus_) machine.switches += cpu.switches;
+    machine.runs = 3 * machine.switches;
+    machine.run_ns = 140 * machine.switches;
+    writer_.add(capture::Writer::agent_source, view_of(machine));
+    (void)writer_.flush(now_);
+  }
+
+  capture::Writer& writer_;
+  std::uint64_t now_ = start_ns, end_ns_, order_ = 0;
+  bool gap_, told_ = false;
+  std::vector<Thread> threads_;
+  std::vector<Cpu> cpus_;
+  std::priority_queue<Event> events_;
+  std::mt19937_64 engine_{42};
+  std::vector<int> fibers_;
+  std::deque<std::size_t> ready_;
+  std::deque<std::pair<std::uint64_t, std::size_t>> parked_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  bool gap = false;
+  std::uint64_t seconds = 2;
+  int threads = 20;
+  std::string out;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    if (argument == "--gap") {
+      gap = true;
+    } else if (argument == "--seconds" && i + 1 < argc) {
+      seconds = std::strtoull(argv[++i], nullptr, 10);
+    } else if (argument == "--threads" && i + 1 < argc) {
+      threads = std::atoi(argv[++i]);
+    } else {
+      out = argument;
+    }
+  }
+  capture::Machine machine;
+  machine.kernel = "6.12.0-sample";
+  machine.kernel_build = "#1 SMP PREEMPT_DYNAMIC made up";
+  machine.cpus = machine.cpus_online = cpu_count;
+  machine.hz = 250;
+  machine.scheduler = "eevdf";
+  machine.base_slice_ns = slice_ns;
+  machine.preempt_model = "full";
+  machine.witnesses = {"bpf"};
+  machine.start_ns = start_ns;
+  auto writer = capture::Writer::create(out, machine);
+  if (!writer) {
+    std::fprintf(stderr, "%s\n", writer.error().message().c_str());
+    return 3;
+  }
+  Sample(*writer, seconds, gap).make(threads);
+  if (auto done = writer->finish(machine, start_ns + seconds * 1000 * ms); !done) {
+    std::fprintf(stderr, "%s\n", done.error().message().c_str());
+    return 3;
+  }
+  return 0;
+}
