@@ -328,7 +328,7 @@ struct schedscope_user_name {
  * @loaded_ns: when the ledger began
  * @accounts: threads with an account, alive
  * @exited: accounts of exited threads that are kept
- * @exited_dropped: accounts of exited threads that had no room, since load
+ * @exited_dropped: accounts of exited threads, the oldest, that made room for others, since load
  * @threads_missed: threads that got no account for want of memory, since load
  * @exited_max: bound of @exited
  * @switches: switches seen since load, all CPUs
@@ -368,24 +368,28 @@ struct schedscope_info {
  *	exactly (for an exited thread @rec.time_ns is its end)
  * @tid: thread
  * @pid: process
- * @start_ns: the kernel's start_time: with @tid the identity
+ * @start_ns: the kernel's start_time: with @tid the identity, but for one case: an
+ *	execve by a thread that is not its group's leader gives it the leader's
+ *	identity, while the leader's account, exited by then, keeps it, too
  * @since_ns: when this account began
  * @run_ns: time on a CPU
  * @wait_ns: runnable, in a run queue
  * @sleep_ns: interruptible sleep
  * @block_ns: uninterruptible sleep
- * @unknown_ns: before its state was first seen
+ * @unknown_ns: before its state was first seen; and while it is open, a sleep that
+ *	a wakeup met as it began: what it was shows when it is over
  * @slices: stays on a CPU that have ended
  * @voluntary: of those, ended by the thread (it was no longer runnable)
  * @involuntary: of those, ended while it was runnable
  * @migrations: slices that began on another CPU than the one before
- * @wakeups: times it was woken
+ * @wakeups: times it was woken, also while it ran or was queued
  * @switches: the kernel's nvcsw + nivcsw at the last switch that was counted
  * @state: SCHEDSCOPE_STATE_*
  * @cpu: CPU it is on or was on last
  * @comm: name at the last switch, bytes, NUL-padded
  * @slice_hist: ended slices by length: bucket b counts 2^b <= ns < 2^(b+1),
- *	bucket 0 also 0, the last one also everything longer
+ *	bucket 0 also 0, the last one also everything longer; without the slice
+ *	that had begun before the account did
  * @wait_hist: waits likewise
  */
 struct schedscope_account {
@@ -421,8 +425,9 @@ struct schedscope_account {
 
 /*
  * read(2) returns whole struct schedscope_account records, of live threads and
- * then of kept exited ones, 0 at the end; lseek(2) to 0 starts again. Each open
- * file has a position of its own. EINVAL: the buffer holds less than one.
+ * of kept exited ones, in no order, 0 at the end; lseek(2) to 0 starts again.
+ * From one start to the end each account comes once. Each open file has a
+ * position of its own. EINVAL: the buffer holds less than one.
  */
 
 #endif /* _UAPI_SCHEDSCOPE_H */
