@@ -144,14 +144,23 @@ void KernelTimeline::leave(Cpu& cpu, ThreadIndex prev, ThreadIndex next,
 }
 
 // False when a switch of this thread was missed since its last one: then nothing of the time
-// since is certain. When a gap on another CPU explains it, this slice still is.
+// since is certain. When a gap explains it, its slice still is: a CPU's gap is told of before its
+// next record.
 bool KernelTimeline::number_follows(ThreadIndex prev, std::uint32_t number, std::uint64_t t) {
   Track& track = tracks_[prev];
-  if (!track.number_known || number == track.number + 1) return true;
-  if (gaps_.count() == track.gaps_seen) {
+  const bool gap_since = gaps_.count() != track.gaps_seen;
+  const bool follows =
+      number == track.number + 1 || (track.number_walked && number == track.number);
+  if (follows) {
+    // That no switch was missed says nothing of the waking that a guess rests on.
+    if (track.guessed_awake && gap_since) track.state[0] = State::unknown;
+    return true;
+  }
+  if (track.number_known && !gap_since) {
     if (all_recorded(prev)) missed(t);
     return false;
   }
+  if (!track.number_known && gaps_.count() == 0) return true;  // the first one seen of it
   const std::uint64_t begin = track.begin[track.segments - 1U];
   if (track.segments > 1) {
     restart(track, State::unknown, track.begin[0]);
@@ -172,8 +181,13 @@ ThreadIndex KernelTimeline::caused_by(const schedscope_switch& record, SliceEnd 
 void KernelTimeline::depart(ThreadIndex prev, const Departure& departure, std::uint32_t number,
                             std::uint64_t t) {
   Track& track = tracks_[prev];
+  // A waking before its switch-out may be among what was lost.
+  const bool gap_since = gaps_.count() != track.gaps_seen;
+  const bool came_in_gap = track.slice_cut && gaps_.count() != 0;
+  track.maybe_lost_waking = !departure.runnable && (gap_since || came_in_gap);
   track.number = number;
   track.number_known = true;
+  track.number_walked = false;
   track.gaps_seen = gaps_.count();
   track.seen = true;
   track.cut = false;
@@ -191,6 +205,7 @@ void KernelTimeline::depart(ThreadIndex prev, const Departure& departure, std::u
   restart(track, departure.then, t);
   track.maybe_awake = !departure.runnable && track.wake_pending;
   track.wake_pending = false;
+  track.guessed_awake = track.proven_asleep = false;
   track.waker = no_index;
   track.waker_timer = false;
 }
@@ -209,11 +224,12 @@ void KernelTimeline::arrive(Cpu& cpu, std::uint16_t number, ThreadIndex next, st
     if (last == State::sleep || last == State::block) {
       // It runs and no waking was seen: either the one that came before its switch-out left it
       // runnable, so that it never slept, or a waking was missed.
+      track.guessed_awake = track.maybe_awake;
       last = track.maybe_awake ? State::wait : State::unknown;
     }
     append(track, State::run, t);
   }
-  track.maybe_awake = false;
+  track.maybe_awake = track.maybe_lost_waking = false;
   track.from_walk = false;
   track.seen = true;
   track.slice_cut = false;
@@ -248,7 +264,8 @@ void KernelTimeline::on_waking(const schedscope_waking& record, std::uint64_t t)
   // A waiting thread is not woken; one that the walk took for waiting was not waiting.
   if (last == State::wait && !track.from_walk) return;
   if (last == State::wait) last = State::unknown;
-  track.maybe_awake = false;
+  track.proven_asleep = track.maybe_awake || track.maybe_lost_waking;
+  track.maybe_awake = track.maybe_lost_waking = false;
   track.from_walk = false;
   track.waker = timer ? no_index : waker;
   track.waker_timer = timer;

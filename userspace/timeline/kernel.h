@@ -81,12 +81,16 @@ class KernelTimeline {
     std::uint16_t left_cpu = SCHEDSCOPE_CPU_NONE;  // that it left last
     std::uint32_t number = 0;                      // of its last switch
     bool number_known = false;
-    bool cut = false;           // the first segment began before what is seen
-    bool wake_pending = false;  // woken while it ran
-    bool maybe_awake = false;   // went to sleep with a wake pending: consumed in place or not
-    bool seen = false;          // a switch or a wakeup told of it
-    bool from_walk = false;     // not seen yet, and the walk told its state
-    bool slice_cut = false;     // its slice began before what is seen
+    bool number_walked = false;      // read from the task: its next switch may be in it already
+    bool cut = false;                // the first segment began before what is seen
+    bool wake_pending = false;       // woken while it ran
+    bool maybe_awake = false;        // went to sleep with a wake pending: consumed in place or not
+    bool maybe_lost_waking = false;  // went to sleep, and a gap may hold a waking before that
+    bool proven_asleep = false;      // … and was taken for asleep, since a waking followed
+    bool guessed_awake = false;      // … and was taken for not consumed, since it ran next
+    bool seen = false;               // a switch or a wakeup told of it
+    bool from_walk = false;          // not seen yet, and the walk told its state
+    bool slice_cut = false;          // its slice began before what is seen
     bool carrier = false;
     bool held = false;  // its last slice waits in held_
     bool read_at_end = false;
@@ -135,6 +139,7 @@ class KernelTimeline {
   void place_on(std::uint16_t cpu, ThreadIndex thread, std::uint64_t sure, std::uint64_t t);
   void lose_cpu(Cpu& cpu, std::uint16_t number, std::uint64_t begin_ns, std::uint64_t t);
   void become_unknown_from(ThreadIndex thread, std::uint64_t from, std::uint64_t t);
+  void doubt_way_here(ThreadIndex thread, std::uint64_t gaps);
   void see_gaps(ThreadIndex thread, std::uint64_t t);
   [[nodiscard]] bool all_recorded(ThreadIndex thread) const;
   void missed(std::uint64_t t);

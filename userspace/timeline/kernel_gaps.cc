@@ -85,10 +85,20 @@ void KernelTimeline::place_on(std::uint16_t cpu, ThreadIndex thread, std::uint64
     }
   }
   track.place = Place::running;
-  track.maybe_awake = false;
+  track.maybe_awake = track.maybe_lost_waking = false;
   track.from_walk = false;
   track.slice_cut = true;
   track.cpu = cpu;
+}
+
+// No switch number will show whether a thread on a CPU came there straight from its last switch;
+// when one of the first `gaps` gaps was told of since, it may have run in it.
+void KernelTimeline::doubt_way_here(ThreadIndex thread, std::uint64_t gaps) {
+  Track& track = tracks_[thread];
+  if (gaps == track.gaps_seen || track.segments == 1) return;
+  const std::uint64_t begin = track.begin[track.segments - 1U];
+  restart(track, State::unknown, track.begin[0]);
+  append(track, State::run, begin);
 }
 
 void KernelTimeline::on_gap(std::uint16_t cpu, std::uint64_t begin_ns, std::uint64_t t) {
@@ -116,6 +126,7 @@ void KernelTimeline::lose_cpu(Cpu& cpu, std::uint16_t number, std::uint64_t begi
     Track& track = tracks_[cpu.thread];
     const std::uint64_t begin = track.begin[track.segments - 1U];
     if (at > begin) {
+      doubt_way_here(cpu.thread, gaps_.count() - 1);  // this gap is its own
       give_out(cpu.thread, begin);
       give_slice({.thread = cpu.thread,
                   .cpu = number,
@@ -156,9 +167,13 @@ void KernelTimeline::see_gaps(ThreadIndex thread, std::uint64_t t) {
 void KernelTimeline::become_unknown_from(ThreadIndex thread, std::uint64_t from, std::uint64_t t) {
   Track& track = tracks_[thread];
   const std::uint64_t at = std::clamp(from, track.begin[0], t);
-  if (track.maybe_awake) track.state[0] = State::unknown;
-  track.maybe_awake = false;
+  // The waking that showed it asleep proves nothing when it may have run before it.
+  const bool doubtful = track.proven_asleep && track.segments > 1 && at < track.begin[1];
+  if (track.maybe_awake || track.maybe_lost_waking || doubtful) track.state[0] = State::unknown;
+  track.maybe_awake = track.maybe_lost_waking = track.proven_asleep = false;
   track.from_walk = false;
+  // Woken after one gap and not seen to run before the next: it may have been on a CPU all along.
+  if (track.segments == 2 && track.state[0] == State::unknown) track.segments = 1;
   while (track.segments > 1 && track.begin[track.segments - 1U] >= at) --track.segments;
   if (track.state[track.segments - 1U] == State::unknown) return;
   if (at > track.begin[0]) {
@@ -210,6 +225,7 @@ void KernelTimeline::end_thread(ThreadIndex thread, std::uint64_t end) {
   }
   if (track.place == Place::running) {
     const std::uint64_t begin = track.begin[track.segments - 1U];
+    doubt_way_here(thread, gaps_.count());
     give_out(thread, begin);
     give_slice({.thread = thread,
                 .cpu = track.cpu,
@@ -224,7 +240,7 @@ void KernelTimeline::end_thread(ThreadIndex thread, std::uint64_t end) {
   } else {
     settle_unseen(thread, end);
   }
-  if (track.maybe_awake) track.state[0] = State::unknown;
+  if (track.maybe_awake || track.maybe_lost_waking) track.state[0] = State::unknown;
   give_out(thread, end, true);
 }
 

@@ -79,6 +79,8 @@ void KernelTimeline::be_born(ThreadIndex thread, State state, std::uint64_t t) {
   track.place = state == State::run ? Place::running : Place::off;
   track.cut = false;
   track.seen = true;
+  track.number = 0;  // the kernel counts from its birth
+  track.number_known = true;
   track.gaps_seen = gaps_.count();
 }
 
@@ -162,6 +164,8 @@ void KernelTimeline::read_at_begin(ThreadIndex index, const schedscope_task& rec
                        ? static_cast<std::uint16_t>(record.task_cpu)
                        : SCHEDSCOPE_CPU_NONE;
   track.begin_switches = record.switches;
+  track.number = static_cast<std::uint32_t>(record.switches);
+  track.number_known = track.number_walked = true;
   if (read == Read::on_cpu && record.task_cpu < SCHEDSCOPE_CPU_NONE) {
     cpu_at(static_cast<std::uint16_t>(record.task_cpu)).candidate = index;
   }

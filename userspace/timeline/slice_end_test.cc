@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "timeline/slice_end.h"
+
+#include <gtest/gtest.h>
+
+namespace schedscope::timeline {
+namespace {
+
+struct Case {
+  const char* name;
+  std::uint32_t state;
+  std::uint16_t flags;
+  int prev_prio, next_prio;
+  SliceEnd end;
+  State then = State::wait;
+  std::uint32_t next_tid = 8;
+};
+
+constexpr std::uint16_t kernel_mode = SCHEDSCOPE_SWITCH_PREEMPT;
+constexpr std::uint16_t yield = SCHEDSCOPE_SWITCH_YIELD;
+constexpr std::uint16_t tick = SCHEDSCOPE_SWITCH_TICK;
+constexpr std::uint16_t wakeup = SCHEDSCOPE_SWITCH_WAKEUP;
+
+TEST(SliceEnd, Rules) {
+  using enum SliceEnd;
+  const Case cases[] = {
+      {"interruptible", 1, 0, 120, 120, blocked, State::sleep},
+      {"uninterruptible", 2, 0, 120, 120, blocked, State::block},
+      {"killable", 0x102, 0, 120, 120, blocked, State::block},
+      {"idle kernel thread", 0x402, 0, 120, 120, blocked, State::sleep},
+      {"RT sleeping lock", 0x1000, 0, 120, 120, blocked, State::block},
+      {"parked", 0x40, 0, 120, 120, blocked, State::sleep},
+      {"stopped", 4, 0, 120, 120, stopped, State::sleep},
+      {"traced", 8, 0, 120, 120, stopped, State::sleep},
+      {"dead", 0x80, 0, 120, 120, exited, State::unknown},
+      {"the tick", 0, tick, 120, 120, expired},
+      {"a wakeup", 0, wakeup, 120, 120, preempted},
+      {"yield", 0, yield, 120, 120, yielded},
+      {"yield that was preempted in the kernel", 0, yield | kernel_mode | tick, 120, 120, expired},
+      {"preempted on the way to sleep", 1, kernel_mode | wakeup, 120, 120, preempted},
+      {"no cause told", 0, 0, 120, 120, unknown},
+      {"a real-time thread woke", 0, wakeup, 120, 89, outranked},
+      {"FIFO 10 by FIFO 20", 0, wakeup, 89, 79, outranked},
+      {"the same priority", 0, wakeup, 89, 89, preempted},
+      {"round robin", 0, tick, 89, 89, expired},
+      {"a deadline thread woke", 0, wakeup, 79, -1, outranked},
+      {"real time throttled", 0, tick, 79, 120, throttled},
+      {"deadline budget", 0, 0, -1, 120, throttled},
+      {"quota, nobody else", 0, tick, 120, 120, throttled, State::wait, 0},
+      {"nice is no class", 0, wakeup, 120, 100, preempted},
+  };
+  for (const Case& c : cases) {
+    schedscope_switch record{};
+    record.rec.flags = c.flags;
+    record.prev_tid = 7;
+    record.next_tid = c.next_tid;
+    record.prev_state = c.state;
+    record.prev_prio = static_cast<std::int16_t>(c.prev_prio);
+    record.next_prio = static_cast<std::int16_t>(c.next_prio);
+    const Departure departure = departure_of(record);
+    EXPECT_EQ(name_of(departure.end), name_of(c.end)) << c.name;
+    EXPECT_EQ(name_of(departure.then), name_of(c.then)) << c.name;
+  }
+}
+
+}  // namespace
+}  // namespace schedscope::timeline
