@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "report/json.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "report/testing.h"
+
+namespace schedscope::report {
+namespace {
+
+using nlohmann::json;
+
+TEST(Json, HasTheKeysThatScriptsRelyOn) {
+  const json out = json::parse(json_report(testing::report()));
+  EXPECT_EQ(out["schema"], 1);
+  EXPECT_EQ(out["capture"]["file"], "made-up.schedscope");
+  EXPECT_EQ(out["capture"]["complete"], true);
+  EXPECT_EQ(out["capture"]["cpus"], 2);
+  EXPECT_EQ(out["records"]["produced"], 1234);
+  EXPECT_EQ(out["records"]["lost"], json::object());
+  EXPECT_EQ(out["records"]["switches"], 1000);
+  EXPECT_EQ(out["conservation"]["records"], true);
+  EXPECT_EQ(out["agreement"]["details"], json::array());
+  const json& victim = out["threads"][1];
+  for (const char* key : {"tid",
+                          "pid",
+                          "comm",
+                          "policy",
+                          "nice",
+                          "run_ns",
+                          "wait_ns",
+                          "sleep_ns",
+                          "block_ns",
+                          "unknown_ns",
+                          "wall_ns",
+                          "slices",
+                          "nominal_slice_ns",
+                          "ends",
+                          "wait_p50_ns",
+                          "wait_p99_ns",
+                          "wait_max_ns",
+                          "migrations",
+                          "preempted_by",
+                          "woken_by"}) {
+    EXPECT_TRUE(victim.contains(key)) << key;
+  }
+  EXPECT_EQ(victim["ends"].size(), timeline::slice_end_count);
+  EXPECT_EQ(victim["ends"]["preempted"], 5);
+  EXPECT_EQ(victim["preempted_by"][0]["tid"], 100);
+  EXPECT_EQ(out["cpus"][0]["idle_ns"], 299'000'000);
+  EXPECT_EQ(out["user_threads"][0]["hostage_ns"], 250'000'000);
+  EXPECT_EQ(out["user_threads"][0]["id"], 0x1f);
+  EXPECT_EQ(out["user_threads"][0]["level"], "told");
+  EXPECT_EQ(out["findings"][0]["thread"], 101);
+  EXPECT_EQ(out["findings"][0]["severity"], "warning");
+}
+
+TEST(Json, WhatIsNotKnownIsAbsent) {
+  const json out = json::parse(json_report(testing::report()));
+  EXPECT_FALSE(out["capture"].contains("hz"));
+  EXPECT_FALSE(out["capture"].contains("scheduler"));
+  EXPECT_FALSE(out["conservation"].contains("cpus"));
+  EXPECT_FALSE(out["agreement"].contains("bpf_module"));
+  EXPECT_FALSE(out.contains("overhead"));
+  EXPECT_FALSE(out["threads"][0].contains("nominal_slice_ns"));
+  EXPECT_FALSE(out["user_threads"][0].contains("name"));
+  EXPECT_FALSE(out["findings"][0].contains("for_ns"));
+}
+
+TEST(Json, NamesAreEscapedBytes) {
+  const json out = json::parse(json_report(testing::report()));
+  EXPECT_EQ(out["threads"][1]["comm"], "bad\\xff\\x1b[31m");
+}
+
+}  // namespace
+}  // namespace schedscope::report
