@@ -16,6 +16,9 @@ KERNELS := 6.1 6.12
 KERNEL  ?= 6.12
 CPUS    ?= 2
 
+# What the targets for users pass on: as many compilers as CPUs, unless -j says otherwise.
+PARALLEL := $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 V ?= 0
 ifeq ($(V),0)
   Q   := @
@@ -89,7 +92,7 @@ $(BUILD)/userspace/collect/probes.o: $(BUILD)/bpf/record.skel.h
 
 .PHONY: demo
 demo: deps
-	@$(MAKE) --no-print-directory demo-ready
+	@$(MAKE) --no-print-directory $(PARALLEL) demo-ready
 	@tests/demo
 
 .PHONY: demo-ready
@@ -97,7 +100,7 @@ demo-ready: $(BUILD)/schedscope vm-module-$(KERNEL)
 
 .PHONY: test
 test: deps
-	@$(MAKE) --no-print-directory test-ready
+	@$(MAKE) --no-print-directory $(PARALLEL) test-ready
 	@tests/run
 
 .PHONY: test-ready
