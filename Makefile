@@ -3,6 +3,7 @@
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
+.SECONDARY:
 .DEFAULT_GOAL := all
 
 VERSION := 0.1.0

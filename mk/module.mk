@@ -6,7 +6,7 @@ MODULE_FLAGS   ?= W=1
 
 # $(1): headers, $(2): release
 build_module = $(MAKE) --no-print-directory -s -C module modules KDIR=$(1) \
-  OUT=$(abspath $(BUILD)/module/$(2)) CC=$(CC) $(MODULE_FLAGS)
+  OUT=$(CURDIR)/$(BUILD)/module/$(2) CC=$(CC) $(MODULE_FLAGS)
 
 # A host without headers for its kernel builds everything else.
 HOST_KDIR := $(wildcard /lib/modules/$(shell uname -r)/build)
@@ -24,7 +24,8 @@ endif
 vm-module-%:
 	$(Q)tests/vm/kernels fetch $*
 	$(call say,KBUILD,$*)
-	$(Q)$(call build_module,$$(tests/vm/kernels kdir $*),$$(tests/vm/kernels release $*))
+	$(Q)kdir=$$(tests/vm/kernels kdir $*) && release=$$(tests/vm/kernels release $*) && \
+	  $(call build_module,$$kdir,$$release)
 
 $(BUILD)/ledger-math-test: module/ledger_math_test.c module/ledger_math.h
 	$(call say,CC,$@)
