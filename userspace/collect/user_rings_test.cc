@@ -2,6 +2,7 @@
 #include "collect/user_rings.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -264,6 +265,47 @@ TEST(user_rings, a_killed_process_is_read_to_its_end) {
   EXPECT_EQ(seen.users.size(), 1000U);
   rings.drain(clocks, seen.sink());
   EXPECT_EQ(seen.users.size(), 1000U);
+}
+
+// A container: the process knows itself by other numbers than we do.
+TEST(user_rings, a_process_in_another_pid_namespace) {
+  int go[2], over[2];
+  ASSERT_EQ(::pipe(go), 0);
+  ASSERT_EQ(::pipe(over), 0);
+  char byte = 0;
+  const pid_t child = fork();
+  if (child == 0) {
+    if (::unshare(CLONE_NEWPID) != 0) _exit(77);
+    const pid_t inner = fork();
+    if (inner == 0) {
+      (void)!::read(go[0], &byte, 1);
+      schedscope_uthread_switch(getpid() == 1 ? 42 : 43);
+      (void)!::write(over[1], "x", 1);
+      ::pause();
+    }
+    (void)!::write(over[1], &inner, sizeof(inner));
+    int status = 0;
+    ::waitpid(inner, &status, 0);
+    _exit(0);
+  }
+  ::close(over[1]);
+  pid_t inner = -1;
+  if (::read(over[0], &inner, sizeof(inner)) != sizeof(inner)) {
+    ::waitpid(child, nullptr, 0);
+    GTEST_SKIP() << "only root may make a pid namespace";
+  }
+  UserRings rings = rings_of(static_cast<std::uint32_t>(inner));
+  Clocks clocks;
+  Reader seen;
+  ASSERT_EQ(::write(go[1], "x", 1), 1);
+  ASSERT_EQ(::read(over[0], &byte, 1), 1);
+  rings.drain(clocks, seen.sink());
+  ASSERT_EQ(seen.users.size(), 1U);
+  EXPECT_EQ(seen.users[0].id, 42U);
+  EXPECT_EQ(seen.users[0].pid, static_cast<std::uint32_t>(inner));
+  EXPECT_EQ(seen.users[0].tid, static_cast<std::uint32_t>(inner));
+  ::kill(inner, SIGKILL);
+  ::waitpid(child, nullptr, 0);
 }
 
 TEST(user_rings, a_second_recorder_is_told) {

@@ -103,7 +103,10 @@ void judge(const Trial& trial, Answer& answer) {
       "own {:.2f} s, {:.2f} s (1 : {:.2f})",
       group.one_ns / 1e9, group.three_ns / 1e9, group.ratio(), session.one_ns / 1e9,
       session.three_ns / 1e9, session.ratio());
-  if (group.ratio() < 2.4 || group.ratio() > 3.6) {
+  if (group.one_ns + group.three_ns < least_run_ns ||
+      session.one_ns + session.three_ns < least_run_ns) {
+    answer.caveat = too_little_run;
+  } else if (group.ratio() < 2.4 || group.ratio() > 3.6) {
     answer.verdict = Verdict::fails_here;
     answer.caveat = "three threads of one group did not get three times the CPU of one";
   } else if (session.ratio() < 2.4) {
@@ -136,7 +139,7 @@ const Experiment kernel_share = {
         "session and for 2 s in a session each",
     .rule =
         "holds when the CPU time in one session is 1 to 2.4 to 3.6; with a caveat when it is "
-        "less than 1 to 2.4 across sessions",
+        "less than 1 to 2.4 across sessions; unsupported below 200 ms of CPU time",
     .workload = workload,
     .judge = judge,
 };

@@ -14,11 +14,8 @@
 namespace schedscope::lab {
 namespace {
 
-constexpr const char* records_lost = "records lost";
-
 // Whether records are missing where they would matter: while the workload lived.
 bool has_gap(const analysis::Report& report) {
-  if (!report.complete) return true;
   if (report.gaps.empty())
     return std::ranges::any_of(report.lost, [](const auto& cause) { return cause.second != 0; });
   return std::ranges::any_of(report.gaps, [&](const auto& gap) {
@@ -41,13 +38,17 @@ Result<Answer> run_one(const Experiment& experiment, const std::filesystem::path
     machine = trial->report.machine;
     answer.witnesses = trial->report.machine.witnesses;
     answer.workload.assign(trial->workload.begin(), trial->workload.end());
+    if (!trial->report.complete) {
+      answer.caveat = answer.headline = "the capture is incomplete: " + trial->report.damage;
+      return answer;
+    }
     if (!has_gap(trial->report)) {
       experiment.judge(*trial, answer);
       if (answer.headline.empty()) answer.headline = answer.caveat;
       return answer;
     }
   }
-  answer.caveat = answer.headline = records_lost;
+  answer.caveat = answer.headline = "records lost";
   return answer;
 }
 

@@ -64,13 +64,13 @@ Trial shares(std::uint64_t session_ratio) {
   for (const std::uint64_t ratio : {std::uint64_t{3}, session_ratio}) {
     const char* one = index == 0 ? "group-one" : "session-one";
     const char* three = index == 0 ? "group-three" : "session-three";
-    trial.report.threads.push_back(thread(index, one, now, now + 10'000'000));
-    add_slice(trial, index++, now, now + 1'000'000);
+    trial.report.threads.push_back(thread(index, one, now, now + 1'000'000'000));
+    add_slice(trial, index++, now, now + 150'000'000);
     for (int i = 0; i < 3; i++) {
-      trial.report.threads.push_back(thread(index, three, now, now + 10'000'000));
-      add_slice(trial, index++, now + 1'000'000, now + 1'000'000 + ratio * 1'000'000 / 3);
+      trial.report.threads.push_back(thread(index, three, now, now + 1'000'000'000));
+      add_slice(trial, index++, now + 150'000'000, now + 150'000'000 + ratio * 150'000'000 / 3);
     }
-    now += 20'000'000;
+    now += 2'000'000'000;
   }
   return trial;
 }
@@ -84,6 +84,11 @@ TEST(lab, share_grows_with_threads) {
   kernel_share.judge(trial, answer);
   EXPECT_EQ(answer.verdict, Verdict::holds_with_caveat);
   EXPECT_NE(answer.caveat.find("autogroup is on"), std::string::npos);
+  trial = shares(3);
+  for (auto& slice : trial.stretches.slices) slice.end_ns = slice.begin_ns + 1000;
+  answer = {};
+  kernel_share.judge(trial, answer);
+  EXPECT_EQ(answer.verdict, Verdict::unsupported) << "nobody ran enough";
   trial.report.threads.pop_back();
   answer = {};
   kernel_share.judge(trial, answer);

@@ -69,6 +69,11 @@ struct Trial {
 
 [[nodiscard]] std::uint64_t state_ns(const analysis::UserReport& user, timeline::UserState state);
 
+// CPU time below which shares say nothing: some dozens of slices.
+inline constexpr double least_run_ns = 200e6;
+inline constexpr const char* too_little_run =
+    "other programs left these too little CPU time to compare: run it on an idle machine";
+
 // The middle one of `values`; 0 of none.
 [[nodiscard]] std::uint64_t median(std::vector<std::uint64_t> values);
 

@@ -72,7 +72,9 @@ void judge(const Trial& trial, Answer& answer) {
   }
   answer.headline = fmt::format("three fibers {:.3f} s, one thread {:.3f} s of CPU: {:.2f} to 1",
                                 run_three / 1e9, run_one / 1e9, ratio);
-  if (ratio > 0.8 && ratio < 1.25) {
+  if (run_three + run_one < least_run_ns) {
+    answer.caveat = too_little_run;
+  } else if (ratio > 0.8 && ratio < 1.25) {
     answer.verdict = Verdict::holds;
   } else {
     answer.verdict = Verdict::fails_here;
@@ -90,7 +92,7 @@ const Experiment user_one_slice = {
         "on one CPU and in one session, for 3 s",
     .rule =
         "holds when the CPU time of the two, while both lived, is 0.8 to 1.25 to 1; three "
-        "kernel threads would get 3 to 1",
+        "kernel threads would get 3 to 1; unsupported below 200 ms of CPU time",
     .workload = workload,
     .judge = judge,
 };
