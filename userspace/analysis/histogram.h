@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "uapi/schedscope.h"
+
 namespace schedscope::analysis {
 
 // Counts times in buckets whose width is 1/16 of their octave, so that a percentile is at most
@@ -33,6 +35,9 @@ class LogLinear {
   // The smallest bucket end that at least `permille` of 1000 values do not exceed; 0 of none.
   [[nodiscard]] std::uint64_t percentile(unsigned permille) const;
 
+  // The same counts by powers of two, as Log2 gives them.
+  [[nodiscard]] std::vector<std::uint64_t> by_powers_of_two() const;
+
  private:
   using Row = std::array<std::uint32_t, 16>;
 
@@ -50,18 +55,21 @@ class LogLinear {
   std::vector<Row> rows_;
 };
 
-// Counts by powers of two, as the module's ledger does.
+// Counts by powers of two, as the module's ledger does; the last bucket holds all longer ones.
 class Log2 {
  public:
+  static constexpr std::size_t buckets = SCHEDSCOPE_HIST_BUCKETS;
+
   void add(std::uint64_t value) {
     const auto bucket = value == 0 ? 0U : static_cast<unsigned>(std::bit_width(value)) - 1;
-    if (bucket >= counts_.size()) counts_.resize(bucket + 1U);
-    ++counts_[bucket];
+    std::uint32_t& cell = counts_[bucket < buckets ? bucket : buckets - 1];
+    if (cell != ~0U) ++cell;
   }
-  [[nodiscard]] const std::vector<std::uint64_t>& counts() const { return counts_; }
+  // Without the empty ones at the end.
+  [[nodiscard]] std::vector<std::uint64_t> counts() const;
 
  private:
-  std::vector<std::uint64_t> counts_;
+  std::array<std::uint32_t, buckets> counts_{};
 };
 
 }  // namespace schedscope::analysis

@@ -22,19 +22,21 @@ class Inversions final : public Pass {
   using Pass::Pass;
 
   void slice(const timeline::Slice& slice) override {
+    std::uint8_t& outranked = at(outranked_, slice.thread);
+    outranked = slice.end == timeline::SliceEnd::outranked && slice.next != timeline::no_index;
+    if (outranked == 0) return;
     Row& row = at(rows_, slice.thread);
-    row.outranked = slice.end == timeline::SliceEnd::outranked && slice.next != timeline::no_index;
-    if (!row.outranked) return;
     row.by = slice.next;
     row.by_prio = prio(slice.next);
     row.own_prio = prio(slice.thread);
   }
 
   void span(const timeline::Span& span) override {
-    Row& row = at(rows_, span.thread);
     if (span.state == timeline::State::wait) {
-      if (!row.outranked) return;
-      row.outranked = false;
+      std::uint8_t& outranked = at(outranked_, span.thread);
+      if (outranked == 0) return;
+      outranked = 0;
+      Row& row = rows_[span.thread];
       row.waits[row.count++ % row.waits.size()] = {.by = row.by,
                                                    .by_prio = row.by_prio,
                                                    .own_prio = row.own_prio,
@@ -42,11 +44,9 @@ class Inversions final : public Pass {
                                                    .end_ns = span.end_ns};
       return;
     }
-    const bool asleep =
-        span.state == timeline::State::sleep || span.state == timeline::State::block;
-    if (asleep && !span.end_cut && span.waker != timeline::no_index && prio(span.thread) < 100) {
+    // Only a sleep has a waker.
+    if (span.waker != timeline::no_index && !span.end_cut && prio(span.thread) < 100)
       look_for(span);
-    }
   }
 
   void finish(Report& report) override;
@@ -58,7 +58,6 @@ class Inversions final : public Pass {
     std::uint64_t begin_ns = 0, end_ns = 0;
   };
   struct Row {
-    bool outranked = false;
     timeline::ThreadIndex by = timeline::no_index;
     int by_prio = 0, own_prio = 0;
     std::array<Wait, 4> waits{};  // the latest after it was outranked
@@ -74,6 +73,7 @@ class Inversions final : public Pass {
   }
   void look_for(const timeline::Span& sleep);
 
+  std::vector<std::uint8_t> outranked_;  // its last slice ended so; apart: looked at for each wait
   std::vector<Row> rows_;
   std::vector<Found> found_;
 };

@@ -12,8 +12,8 @@ class Preemptors final : public Pass {
   using Pass::Pass;
 
   void slice(const timeline::Slice& slice) override {
-    Row& row = at(rows_, slice.thread);
-    row.pending = false;
+    std::uint8_t& pending = at(pending_, slice.thread);
+    pending = 0;
     if (slice.end_cut) return;
     switch (slice.end) {
       case timeline::SliceEnd::preempted:
@@ -25,16 +25,18 @@ class Preemptors final : public Pass {
     }
     const timeline::ThreadIndex who = slice.by != timeline::no_index ? slice.by : slice.next;
     if (who == timeline::no_index) return;
-    row.pending = true;
+    pending = 1;
+    Row& row = at(rows_, slice.thread);
     row.who = who;
     row.since = slice.end_ns;
   }
 
   // Counted with the wait that follows, since an unknown end is a preemption only then.
   void span(const timeline::Span& span) override {
-    Row& row = at(rows_, span.thread);
-    if (!row.pending) return;
-    row.pending = false;
+    std::uint8_t& pending = at(pending_, span.thread);
+    if (pending == 0) return;
+    pending = 0;
+    Row& row = rows_[span.thread];
     if (span.state != timeline::State::wait || span.begin_ns != row.since) return;
     row.peers.count(row.who) += span.end_ns - span.begin_ns;
   }
@@ -49,11 +51,11 @@ class Preemptors final : public Pass {
 
  private:
   struct Row {
-    bool pending = false;
     timeline::ThreadIndex who = timeline::no_index;
     std::uint64_t since = 0;
     Peers peers;
   };
+  std::vector<std::uint8_t> pending_;  // apart from the rest: looked at for each span
   std::vector<Row> rows_;
 };
 

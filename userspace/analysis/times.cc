@@ -2,6 +2,7 @@
 //
 // Where each thread's time went, and how its slices ended.
 #include <array>
+#include <numeric>
 
 #include "analysis/histogram.h"
 #include "analysis/passes.h"
@@ -17,7 +18,6 @@ class Times final : public Pass {
     Row& row = at(rows_, slice.thread);
     const std::uint64_t ns = slice.end_ns - slice.begin_ns;
     row.state_ns[static_cast<std::size_t>(timeline::State::run)] += ns;
-    ++row.slices;
     ++row.ends[static_cast<std::size_t>(slice.end)];
     if (row.last_cpu != SCHEDSCOPE_CPU_NONE && row.last_cpu != slice.cpu) ++row.migrations;
     row.last_cpu = slice.cpu;
@@ -45,7 +45,7 @@ class Times final : public Pass {
       thread.block_ns = of(timeline::State::block);
       thread.unknown_ns = of(timeline::State::unknown);
       thread.wall_ns = setup().clip(thread.who.gone_ns) - setup().clip(thread.who.born_ns);
-      thread.slices = row.slices;
+      thread.slices = std::accumulate(row.ends.begin(), row.ends.end(), std::uint64_t{0});
       thread.ends.assign(row.ends.begin(), row.ends.end());
       thread.migrations = row.migrations;
       thread.slice_max_ns = row.longest_ns;
@@ -58,7 +58,7 @@ class Times final : public Pass {
   struct Row {
     std::array<std::uint64_t, timeline::state_count> state_ns{};
     std::array<std::uint64_t, timeline::slice_end_count> ends{};
-    std::uint64_t slices = 0, migrations = 0;
+    std::uint64_t migrations = 0;
     std::uint64_t longest_ns = 0, longest_at_ns = 0;
     std::uint16_t last_cpu = SCHEDSCOPE_CPU_NONE;
     Log2 lengths;

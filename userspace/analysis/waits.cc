@@ -22,27 +22,25 @@ class Waits final : public Pass {
       row.longest_at_ns = span.begin_ns;
     }
     if (span.begin_cut || span.end_cut) return;
-    row.fine.add(ns);
-    row.coarse.add(ns);
+    row.lengths.add(ns);
   }
 
   void finish(Report& report) override {
     rows_.resize(report.threads.size());
     for (std::size_t i = 0; i < rows_.size(); ++i) {
       ThreadReport& thread = report.threads[i];
-      thread.wait_p50_ns = rows_[i].fine.percentile(500);
-      thread.wait_p99_ns = rows_[i].fine.percentile(990);
+      thread.wait_p50_ns = rows_[i].lengths.percentile(500);
+      thread.wait_p99_ns = rows_[i].lengths.percentile(990);
       thread.wait_max_ns = rows_[i].longest_ns;
       thread.wait_max_at_ns = rows_[i].longest_at_ns;
-      thread.wait_hist = rows_[i].coarse.counts();
+      thread.wait_hist = rows_[i].lengths.by_powers_of_two();
     }
   }
 
  private:
   struct Row {
     std::uint64_t longest_ns = 0, longest_at_ns = 0;
-    LogLinear fine;
-    Log2 coarse;
+    LogLinear lengths;
   };
   std::vector<Row> rows_;
 };
