@@ -128,6 +128,15 @@ static void *file_contents(const char *path, size_t *size)
 	return data;
 }
 
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		die("cannot write to %s", path);
+	close(fd);
+}
+
 static void add_word(struct words *words, char *word)
 {
 	if (words->count == MAX_WORDS)
@@ -245,6 +254,8 @@ static void mount_system(void)
 	mount_if_known("/sys/kernel/security", "securityfs");
 	mount_if_known("/sys/fs/bpf", "bpf");
 	mount_if_known("/sys/fs/cgroup", "cgroup2");
+	/* Loud on the serial line is slow, and what is missing there is in the log. */
+	write_file("/proc/sys/kernel/printk", "5");
 	symlink("/proc/self/fd", "/dev/fd");
 	symlink("/proc/self/fd/0", "/dev/stdin");
 	symlink("/proc/self/fd/1", "/dev/stdout");
@@ -462,11 +473,13 @@ static int watch_command(pid_t command, int out_pipe, int err_pipe, int signals)
 
 static void use_terminal(void)
 {
-	int fd = open("/dev/hvc0", O_RDWR);
+	int fd;
 
+	setsid();
+	for (int tries = 0; (fd = open("/dev/hvc0", O_RDWR)) < 0 && tries < 10000; tries++)
+		usleep(1000);
 	if (fd < 0)
 		die("cannot open the terminal");
-	setsid();
 	ioctl(fd, TIOCSCTTY, 0);
 	ioctl(fd, TIOCSWINSZ, &config.tty);
 	for (int i = 0; i < 3; i++)
