@@ -110,7 +110,7 @@ TEST(Merger, UsesTheMemoryOfReadChunksAgain) {
   EXPECT_EQ(merger.spare().get(), address);
 }
 
-TEST(Merger, AgreesWithAStableSort) {
+TEST(Merger, AgreesWithASort) {
   std::mt19937 random(7);
   for (int round = 0; round < 200; ++round) {
     Merger merger;
@@ -123,7 +123,7 @@ TEST(Merger, AgreesWithAStableSort) {
       for (const auto time : times) expected.emplace_back(time, source);
       sections.emplace_back(source, times);
     }
-    std::ranges::stable_sort(expected);
+    std::ranges::sort(expected);
     merger.add(chunk(sections));
     merger.end();
     ASSERT_EQ(drain(merger), expected);

@@ -123,7 +123,9 @@ TEST_F(ReaderTest, MachineFallsBackToTheFirst) {
   EXPECT_EQ(Reader::open(directory_ / "small")->machine().kernel, "last");
   bytes[ends_.back() + sizeof(ChunkHeader) + 5] ^= 1;  // in the last machine chunk's payload
   spit(directory_ / "damaged", bytes);
-  EXPECT_EQ(Reader::open(directory_ / "damaged")->machine().kernel, "first");
+  const auto reader = Reader::open(directory_ / "damaged");
+  ASSERT_TRUE(reader.has_value()) << reader.error().message();
+  EXPECT_EQ(reader->machine().kernel, "first");
 }
 
 TEST_F(ReaderTest, CutOffAnywhereItReadsUpToItsLastWholeChunk) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <deque>
 #include <random>
 #include <vector>
 
@@ -27,6 +28,8 @@ struct Thread {
 // One CPU that switches and wakes; its records go to the source of its number.
 class Cpu {
  public:
+  Cpu(const Cpu&) = delete;
+  Cpu& operator=(const Cpu&) = delete;
   Cpu(Writer& writer, std::uint16_t number, std::uint64_t seed)
       : writer_(writer), number_(number), random_(seed) {
     idle_.slice_ns = 0;
@@ -159,17 +162,15 @@ class Mixed {
 // would do it.
 template <typename Workload>
 void fill(Writer& writer, std::uint16_t cpus, std::uint64_t switches, std::uint64_t flush_every) {
-  std::vector<Workload> loads;
+  std::deque<Workload> loads;  // they point into themselves
   for (std::uint16_t cpu = 0; cpu < cpus; ++cpu) loads.emplace_back(writer, cpu, 1000U + cpu);
   for (std::uint64_t i = 0; i < switches; ++i) {
     // The CPU that is furthest behind goes on, so that all reach about the same time.
     auto& load = *std::ranges::min_element(loads, {}, [](auto& l) { return l.cpu().now_ns(); });
     load.step();
     if (i % flush_every == flush_every - 1) {
-      const auto& oldest =
-          *std::ranges::min_element(loads, {}, [](auto& l) { return l.cpu().now_ns(); });
-      [[maybe_unused]] const auto flushed =
-          writer.flush(const_cast<Workload&>(oldest).cpu().now_ns());
+      auto& oldest = *std::ranges::min_element(loads, {}, [](auto& l) { return l.cpu().now_ns(); });
+      [[maybe_unused]] const auto flushed = writer.flush(oldest.cpu().now_ns());
     }
   }
 }
