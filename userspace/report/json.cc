@@ -58,6 +58,7 @@ json capture_json(const analysis::Report& report) {
   put(out, "clocksource", machine.clocksource);
   put(out, "recorder_pid", machine.recorder_pid);
   put(out, "command", machine.command);
+  put(out, "filter", machine.filter);
   if (!machine.missing.empty()) out["missing"] = texts(machine.missing);
   return out;
 }

@@ -47,11 +47,21 @@ Paragraph span_words(const Report& report) {
   if (!report.machine.command.empty()) {
     text += fmt::format(" Recorded: {}.", printable(report.machine.command));
   }
+  if (!report.machine.filter.empty()) {
+    text += fmt::format(
+        " Only a selection was recorded ({}): other threads show just where they met it.",
+        printable(report.machine.filter));
+  }
   return {"Capture", std::move(text), false};
 }
 
-std::optional<Paragraph> busy_words(const Report& report) {
-  if (report.cpus.empty()) return std::nullopt;
+// Of whom something can be said for the whole: with a selection, threads outside of it are
+// known only in part.
+bool well_known(const Report& report, const ThreadReport& thread) {
+  return report.machine.filter.empty() || 2 * thread.unknown_ns < thread.wall_ns;
+}
+
+std::string busy_share(const Report& report) {
   std::uint64_t run = 0;
   std::uint64_t known = 0;
   std::uint64_t unknown = 0;
@@ -60,34 +70,44 @@ std::optional<Paragraph> busy_words(const Report& report) {
     known += cpu.run_ns + cpu.idle_ns;
     unknown += cpu.unknown_ns;
   }
-  const double span = static_cast<double>(span_ns(report));
-  std::string text =
-      fmt::format("{} busy {} of the time that is known", plural(report.cpus.size(), "CPU"),
-                  percent(static_cast<double>(run), static_cast<double>(known)));
+  std::string text = fmt::format("{} busy {}", plural(report.cpus.size(), "CPU"),
+                                 percent(static_cast<double>(run), static_cast<double>(known)));
   if (unknown != 0) {
-    text += fmt::format(" ({} unknown)", percent(static_cast<double>(unknown),
-                                                 static_cast<double>(known + unknown)));
+    text +=
+        fmt::format(" of the time that is known ({} is unknown)",
+                    percent(static_cast<double>(unknown), static_cast<double>(known + unknown)));
   }
-  text += fmt::format("; {}", plural(report.switches, "switch", "switches"));
+  return text + "; ";
+}
+
+std::optional<Paragraph> busy_words(const Report& report) {
+  if (report.cpus.empty()) return std::nullopt;
+  const double span = static_cast<double>(span_ns(report));
+  // What the CPUs did besides the selection was not recorded: a share of it would mislead.
+  std::string text = report.machine.filter.empty() ? busy_share(report) : std::string();
+  text += plural(report.switches, "switch", "switches");
   if (span > 0) {
-    text += fmt::format(
-        ", {} a second",
-        grouped(static_cast<std::uint64_t>(static_cast<double>(report.switches) * 1e9 / span)));
+    const double rate = static_cast<double>(report.switches) * 1e9 / span;
+    text += fmt::format(", {} a second", grouped(static_cast<std::uint64_t>(rate)));
   }
   text += fmt::format("; {}.", plural(report.threads.size(), "thread"));
-  if (!report.threads.empty() && report.threads.front().run_ns != 0) {
-    const ThreadReport& top = report.threads.front();
-    text += fmt::format(" Most CPU time: {} with {}, {} of one CPU.", label(top.who),
-                        human_ns(top.run_ns), percent(static_cast<double>(top.run_ns), span));
+  const auto top =
+      std::find_if(report.threads.begin(), report.threads.end(),
+                   [&](const ThreadReport& thread) { return well_known(report, thread); });
+  if (top != report.threads.end() && top->run_ns != 0) {
+    text += fmt::format(" Most CPU time: {} with {}, {} of one CPU.", label(top->who),
+                        human_ns(top->run_ns), percent(static_cast<double>(top->run_ns), span));
   }
   return Paragraph{"CPUs", std::move(text), false};
 }
 
 std::optional<Paragraph> wait_words(const Report& report) {
-  const auto most = std::max_element(
-      report.threads.begin(), report.threads.end(),
-      [](const ThreadReport& a, const ThreadReport& b) { return a.wait_ns < b.wait_ns; });
-  if (most == report.threads.end() || most->wait_ns == 0) return std::nullopt;
+  const ThreadReport* most = nullptr;
+  for (const auto& thread : report.threads) {
+    if (!well_known(report, thread) || thread.wait_ns == 0) continue;
+    if (most == nullptr || thread.wait_ns > most->wait_ns) most = &thread;
+  }
+  if (most == nullptr) return std::nullopt;
   std::string text = fmt::format(
       "{} waited longest for a CPU: {}, {} of its time; half its waits ≤ {}, 99 % ≤ {}, the "
       "longest {}",
@@ -121,8 +141,10 @@ std::optional<Paragraph> end_words(const Report& report) {
   if (all == 0) return std::nullopt;
   std::array<std::size_t, timeline::slice_end_count> order{};
   std::iota(order.begin(), order.end(), 0U);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return ends[a] > ends[b]; });
+  // By number, and where it is equal in the order of the list.
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return ends[a] != ends[b] ? ends[a] > ends[b] : a < b;
+  });
   std::vector<std::string> parts;
   for (const std::size_t i : order) {
     if (ends[i] == 0) break;
@@ -245,8 +267,8 @@ Paragraph conservation_words(const Report& report) {
 }
 
 Paragraph agreement_words(const Report& report) {
-  std::string text = fmt::format("bpf and module {}; the kernel's own counts {}.",
-                                 verdict(report.bpf_module_agree, "agrees", "DISAGREES"),
+  std::string text = fmt::format("Module against bpf: {}; the kernel's own counts: {}.",
+                                 verdict(report.bpf_module_agree, "agree", "DISAGREE"),
                                  verdict(report.kernel_counts_agree, "agree", "DISAGREE"));
   constexpr std::size_t most = 3;
   for (std::size_t i = 0; i < report.agreement_details.size() && i < most; ++i) {

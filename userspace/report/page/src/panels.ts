@@ -6,6 +6,9 @@ import { grouped, humanBytes, humanNs, shortNs } from "./format";
 import type { Model } from "./model";
 import type { Claim, Finding } from "./types";
 
+// A number and its unit stay on one line.
+const unbroken = (text: string): string => text.replace(/(\d) (?=%|(?:ns|us|ms|s)\b)/g, "$1\u00a0");
+
 const trust = new Set(["Lost", "Conservation", "Agreement", "Tracing cost", "Not told by this kernel"]);
 
 export function showHeader(model: Model, title: HTMLElement, facts: HTMLElement): void {
@@ -21,7 +24,7 @@ export function showHeader(model: Model, title: HTMLElement, facts: HTMLElement)
 export function showStory(model: Model, happened: HTMLElement, trusted: HTMLElement): void {
   for (const { heading, text, bad } of model.report.story) {
     fill(trust.has(heading) ? trusted : happened, h("dt", { class: bad ? "bad" : "" }, heading),
-      h("dd", { class: bad ? "bad" : "" }, text));
+      h("dd", { class: bad ? "bad" : "" }, unbroken(text)));
   }
   const { resolutionNs, stretches } = model.data.pictures;
   fill(trusted, h("dt", {}, "This picture"), h("dd", {}, resolutionNs === 0
@@ -38,7 +41,7 @@ export function showFindings(model: Model, section: HTMLElement, list: HTMLEleme
     const place = finding.at_ns !== undefined || finding.thread_index !== undefined || finding.user_thread_index !== undefined;
     const at = finding.at_ns === undefined ? "" : `at +${humanNs(Math.max(0, model.since(model.time(finding.at_ns))))}`;
     fill(list, h("li", { class: finding.severity }, h("span", { class: "badge" }, finding.severity), h("div", {},
-      h("p", {}, finding.text), place ? h("button", { type: "button", class: "link", click: () => jump(finding) }, `Show ${at}`.trim()) : null)));
+      h("p", {}, unbroken(finding.text)), place ? h("button", { type: "button", class: "link", click: () => jump(finding) }, `Show ${at}`.trim()) : null)));
   }
 }
 
@@ -46,7 +49,7 @@ const verdicts: Record<string, string> = { holds: "good", "holds-with-caveat": "
 
 function numbers(values: Record<string, number> | undefined): HTMLElement | null {
   if (values === undefined || Object.keys(values).length === 0) return null;
-  return h("dl", { class: "facts" }, ...Object.entries(values).flatMap(([name, value]) => [h("dt", {}, name.replaceAll("_", " ")),
+  return h("dl", { class: "facts" }, ...Object.entries(values).flatMap(([name, value]) => [h("dt", {}, name.replace(/_ns$/, "").replaceAll("_", " ")),
     h("dd", {}, name.endsWith("_ns") ? humanNs(value) : Number.isInteger(value) ? grouped(value) : String(+value.toPrecision(5)))]));
 }
 

@@ -65,7 +65,9 @@ function processes(model: Model, idle: boolean): Process[] {
     }
   }
   for (const more of [single, kernel, nameless]) if (more.threads.length > 0) all.push(more);
-  return all.sort((a, b) => Number(a.last) - Number(b.last) || b.run - a.run);
+  // Whoever has user threads was told of, and so is what the capture is about.
+  return all.sort((a, b) => Number(a.last) - Number(b.last) ||
+    Number(b.users.length > 0) - Number(a.users.length > 0) || b.run - a.run);
 }
 
 export class Rows {
