@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "analysis/analysis.h"
+
+#include <algorithm>
+#include <functional>
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "timeline/testing.h"
+
+namespace schedscope::analysis {
+namespace {
+
+using namespace timeline::testing;
+using timeline::SliceEnd;
+
+constexpr std::uint64_t ms = 1'000'000;
+
+Report analyse(const Script& s, std::uint64_t end, Window window = {},
+               capture::Machine machine = {}) {
+  if (machine.cpus == 0) machine.cpus = 1;
+  Analysis analysis(machine, window);
+  for (std::size_t i = 0; i < s.size(); ++i) analysis.add(s[i]);
+  return analysis.finish(end);
+}
+
+const ThreadReport& of(const Report& report, std::uint32_t tid) {
+  const auto it = std::find_if(report.threads.begin(), report.threads.end(),
+                               [&](const ThreadReport& t) { return t.who.tid == tid; });
+  EXPECT_NE(it, report.threads.end()) << tid;
+  return *it;
+}
+
+bool has(const Report& report, std::string_view kind) {
+  return std::any_of(report.findings.begin(), report.findings.end(),
+                     [&](const Finding& f) { return f.kind == kind; });
+}
+
+std::uint64_t ends(const ThreadReport& t, SliceEnd end) {
+  return t.ends[static_cast<std::size_t>(end)];
+}
+
+// A spinner (7) and a sleeper (8) on one CPU: 8 wakes every 10 ms and runs 1 ms.
+// `mid` is called in its fifth run.
+Script spinner_and_sleeper(const std::function<void(Script&)>& mid = [](Script&) {}) {
+  Script s;
+  s.task(0, 7, SCHEDSCOPE_TASK_BEGIN | SCHEDSCOPE_TASK_ON_CPU, 0, "spinner");
+  s.task(0, 8, SCHEDSCOPE_TASK_BEGIN, 1, "sleeper");
+  s.has(0, 7);
+  for (std::uint64_t t = 10; t <= 100; t += 10) {
+    s.wake(t * ms, 8, 7, SCHEDSCOPE_WAKING_TIMER);
+    s.to(t * ms + 1000, 0, 8, preempted_by(8));
+    if (t == 50) mid(s);
+    s.to((t + 1) * ms, 0, 7, sleeps);
+  }
+  return s;
+}
+
+TEST(Analysis, SpinnerIsPreemptedBySleeper) {
+  const Report report = analyse(spinner_and_sleeper(), 110 * ms);
+  const ThreadReport& spinner = of(report, 7);
+  EXPECT_EQ(ends(spinner, SliceEnd::preempted), 10U);
+  EXPECT_EQ(ends(spinner, SliceEnd::unknown), 1U);  // still running at the end
+  EXPECT_EQ(spinner.slices, 11U);
+  ASSERT_EQ(spinner.preempted_by.size(), 1U);
+  EXPECT_EQ(spinner.preempted_by[0].tid, 8U);
+  EXPECT_EQ(spinner.preempted_by[0].comm, "sleeper");
+  EXPECT_EQ(spinner.preempted_by[0].count, 10U);
+  EXPECT_EQ(spinner.preempted_by[0].ns, 10 * (1 * ms - 1000));
+  EXPECT_EQ(spinner.wait_ns, 10 * (1 * ms - 1000));
+
+  const ThreadReport& sleeper = of(report, 8);
+  EXPECT_EQ(sleeper.wakeups, 10U);
+  EXPECT_EQ(sleeper.wait_max_ns, 1000U);
+  EXPECT_EQ(sleeper.wait_p50_ns, 1000U);
+  ASSERT_EQ(sleeper.woken_by.size(), 1U);
+  EXPECT_EQ(sleeper.woken_by[0].comm, "(timer)");
+  EXPECT_EQ(report.switches, 20U);
+  EXPECT_EQ(report.threads_conserved, true);
+  EXPECT_EQ(report.cpus_conserved, true);
+  EXPECT_EQ(report.threads[0].who.tid, 7U);  // most run time first
+  EXPECT_FALSE(report.records_conserved.has_value());
+  EXPECT_FALSE(report.overhead_ns_per_switch.has_value());
+}
+
+TEST(Analysis, WindowCountsThePartInside) {
+  const Report report = analyse(spinner_and_sleeper(), 110 * ms, {20 * ms, 50 * ms + 500'000});
+  const ThreadReport& sleeper = of(report, 8);
+  EXPECT_EQ(sleeper.wall_ns, 30 * ms + 500'000);
+  EXPECT_EQ(sleeper.slices, 4U);
+  EXPECT_EQ(sleeper.run_ns, 3 * (1 * ms - 1000) + 500'000 - 1000);
+  EXPECT_EQ(ends(sleeper, SliceEnd::blocked), 3U);
+  EXPECT_EQ(ends(sleeper, SliceEnd::unknown), 1U);
+  EXPECT_EQ(report.threads_conserved, true);
+  EXPECT_EQ(report.cpus_conserved, true);
+  EXPECT_EQ(report.cpus[0].run_ns, 30 * ms + 500'000);
+}
+
+TEST(Analysis, IdentitiesHoldInAnyWindow) {
+  std::mt19937_64 rng(1);
+  for (int i = 0; i < 200; ++i) {
+    const std::uint64_t from = 1 + rng() % (105 * ms);
+    const std::uint64_t to = from + rng() % (20 * ms);
+    const Report report = analyse(spinner_and_sleeper(), 110 * ms, {from, to});
+    EXPECT_EQ(report.cpus_conserved, true);
+    EXPECT_NE(report.threads_conserved, false) << from << " " << to;
+  }
+}
+
+TEST(Analysis, MigrationsAreSlicesOnAnotherCpu) {
+  Script s;
+  for (std::uint64_t i = 0; i < 6; ++i) {
+    const auto cpu = static_cast<std::uint16_t>(i / 2 % 2);
+    s.wake(10 * i, 7);
+    s.to(10 * i, cpu, 7);
+    s.to(10 * i + 5, cpu, 0, sleeps);
+  }
+  EXPECT_EQ(of(analyse(s, 100), 7).migrations, 2U);
+}
+
+TEST(Conservation, ProducedIsKeptAndLost) {
+  Script s = spinner_and_sleeper();
+  auto stats = make_record<schedscope_cpu_stats>(SCHEDSCOPE_REC_CPU_STATS, 110 * ms, 0);
+  stats.produced = 30 + 5;  // 20 switches, 10 wakings; walks come through no ring
+  stats.lost[SCHEDSCOPE_LOST_RING_FULL] = 5;
+  stats.switches = 20;
+  s.add(stats);
+  auto none = make_record<schedscope_cpu_stats>(SCHEDSCOPE_REC_CPU_STATS, 110 * ms);
+  none.run_ns = 2000;
+  none.switches = 20;
+  s.add(none);
+  Report report = analyse(s, 110 * ms);
+  EXPECT_EQ(report.records_conserved, true);
+  EXPECT_EQ(report.produced, 35U);
+  EXPECT_EQ(report.kept, 30U);
+  EXPECT_EQ(report.lost.at("ring_full"), 5U);
+  EXPECT_EQ(report.overhead_ns_per_switch, 100.0);
+  EXPECT_NEAR(report.overhead_cpu_percent.value(), 100.0 * 2000 / (110.0 * ms), 1e-9);
+  EXPECT_TRUE(has(report, "lost"));
+
+  stats.produced = 36;
+  s.drop_last();
+  s.drop_last();
+  s.add(stats);
+  report = analyse(s, 110 * ms);
+  EXPECT_EQ(report.records_conserved, false);
+  EXPECT_TRUE(has(report, "conservation"));
+}
+
+TEST(Agreement, KernelCountsSwitchesBetweenTheWalks) {
+  for (const std::uint64_t counted : {10U, 11U}) {
+    Script s = spinner_and_sleeper();
+    auto& end = s.task(105 * ms, 8, SCHEDSCOPE_TASK_END, 1, "sleeper");
+    end.switches = counted;
+    end.run_ns = 10 * ms;
+    const Report report = analyse(s, 110 * ms);
+    const ThreadReport& t = of(report, 8);
+    ASSERT_TRUE(t.judge.has_value());
+    EXPECT_EQ(t.judge->kernel_switches, counted);
+    EXPECT_EQ(t.judge->recorded_switches, 10U);
+    EXPECT_EQ(t.judge->recorded_run_ns, 10 * (1 * ms - 1000));
+    EXPECT_EQ(report.kernel_counts_agree, counted == 10);
+    EXPECT_EQ(report.agreement_details.size(), counted == 10 ? 0U : 1U);
+  }
+}
+
+TEST(Agreement, KernelRunTimeWithinBounds) {
+  for (const std::uint64_t run : {47 * ms, 55 * ms}) {
+    const Script s = spinner_and_sleeper([&](Script& script) {
+      auto& end = script.task(50 * ms + 500'000, 7, SCHEDSCOPE_TASK_END | SCHEDSCOPE_TASK_ON_RQ, 0,
+                              "spinner");
+      end.switches = 5;
+      end.run_ns = run;
+    });
+    capture::Machine machine;
+    machine.hz = 1000;
+    const Report report = analyse(s, 110 * ms, {}, machine);
+    // 50 ms and the time to the switch, less four waits.
+    EXPECT_EQ(of(report, 7).judge->recorded_run_ns, 50 * ms + 1000 - 4 * (1 * ms - 1000));
+    EXPECT_EQ(report.kernel_counts_agree, run == 47 * ms);
+  }
+}
+
+TEST(Agreement, ModuleCountsTheSameSlices) {
+  for (const std::uint64_t slices : {110U, 111U}) {
+    Script s = spinner_and_sleeper();
+    auto account = make_record<schedscope_account>(SCHEDSCOPE_REC_ACCOUNT, 0, SCHEDSCOPE_CPU_NONE,
+                                                   SCHEDSCOPE_ACCOUNT_BEGIN);
+    account.tid = 8;
+    account.start_ns = 8;
+    account.slices = 100;
+    account.switches = 0;
+    s.add(account);
+    account.rec.flags = SCHEDSCOPE_ACCOUNT_END;
+    account.slices = slices;
+    account.switches = 10;
+    s.add(account);
+    const Report report = analyse(s, 110 * ms);
+    EXPECT_EQ(of(report, 8).module->module_slices, slices - 100);
+    EXPECT_EQ(of(report, 8).module->recorded_slices, 10U);
+    EXPECT_EQ(report.bpf_module_agree, slices == 110);
+  }
+}
+
+TEST(Agreement, NothingIsJudgedAcrossAGap) {
+  Script s = spinner_and_sleeper();
+  s.task(105 * ms, 8, SCHEDSCOPE_TASK_END, 1, "sleeper").switches = 11;
+  s.lost(0, 101 * ms, 102 * ms);
+  const Report report = analyse(s, 110 * ms);
+  EXPECT_FALSE(report.kernel_counts_agree.has_value());
+  ASSERT_EQ(report.gaps.size(), 1U);
+  EXPECT_EQ(report.gaps[0].first, 101 * ms);
+}
+
+// GOLDEN inversion: the low one holds what the high one waits for, the middle one runs.
+TEST(Inversions, NamesTheHolderAndTheLength) {
+  for (const bool inherits : {false, true}) {
+    Script s;
+    s.set_prio(10, 89);
+    s.set_prio(20, 79);
+    s.set_prio(30, 69);
+    s.task(0, 10, SCHEDSCOPE_TASK_BEGIN, 1, "low");
+    s.task(0, 20, SCHEDSCOPE_TASK_BEGIN, 1, "middle");
+    s.task(0, 30, SCHEDSCOPE_TASK_BEGIN, 1, "high");
+    s.wake(1 * ms, 10);
+    s.to(1 * ms, 0, 10);
+    s.wake(2 * ms, 30, 10);
+    s.to(2 * ms, 0, 30, preempted_by(30));
+    s.to(3 * ms, 0, 10, sleeps);  // high blocks on low's lock
+    if (inherits) s.set_prio(10, 69);
+    s.wake(4 * ms, 20, 10);
+    if (!inherits) {
+      s.to(4 * ms, 0, 20, preempted_by(20));
+      s.to(54 * ms, 0, 10, sleeps);
+    }
+    s.wake(60 * ms, 30, 10);  // unlocks
+    s.set_prio(10, 89);
+    s.to(60 * ms, 0, 30, preempted_by(30));
+    s.to(61 * ms, 0, 10, sleeps);
+    s.to(62 * ms, 0, 0, sleeps);
+    const Report report = analyse(s, 70 * ms);
+    ASSERT_EQ(has(report, "inversion"), !inherits);
+    if (inherits) continue;
+    const Finding& f = report.findings[0];
+    EXPECT_EQ(f.for_ns, 50 * ms);
+    EXPECT_EQ(f.at_ns, 4 * ms);
+    EXPECT_NE(f.text.find("high (30)"), std::string::npos) << f.text;
+    EXPECT_NE(f.text.find("low (10)"), std::string::npos) << f.text;
+    EXPECT_NE(f.text.find("middle (20)"), std::string::npos) << f.text;
+  }
+}
+
+TEST(Findings, HostageTimeNamesTheCall) {
+  Script s;
+  s.task(0, 7, SCHEDSCOPE_TASK_BEGIN | SCHEDSCOPE_TASK_ON_CPU, 0, "carrier");
+  s.has(0, 7);
+  s.named(1, 7, SCHEDSCOPE_REC_USER_NAME, 1, "reader");
+  s.run(1, 7, 1);
+  for (std::uint64_t id = 2; id <= 11; ++id) s.ready(2, 7, id);
+  s.to(10 * ms, 0, 0, sleeps);
+  s.wake(110 * ms, 7);
+  s.to(110 * ms, 0, 7);
+  const Report report = analyse(s, 120 * ms);
+  EXPECT_EQ(report.user_threads_conserved, true);
+  ASSERT_TRUE(has(report, "hostage"));
+  EXPECT_NE(report.findings[0].text.find("reader"), std::string::npos) << report.findings[0].text;
+  EXPECT_EQ(report.findings[0].for_ns, 1000 * ms);
+}
+
+TEST(Findings, QuietCaptureHasNone) {
+  EXPECT_TRUE(analyse(spinner_and_sleeper(), 110 * ms).findings.empty());
+}
+
+TEST(Findings, LongWaitIsTold) {
+  Script s;
+  s.to(1 * ms, 0, 7);
+  s.wake(2 * ms, 8);
+  s.to(200 * ms, 0, 8, ticked);
+  s.to(201 * ms, 0, 7, sleeps);
+  const Report report = analyse(s, 210 * ms);
+  ASSERT_TRUE(has(report, "long-wait"));
+  EXPECT_EQ(report.findings[0].for_ns, 198 * ms);
+}
+
+TEST(Analysis, UserThreadsInAWindowCountWhatTheSpansSay) {
+  Script s;
+  s.has(0, 7);
+  for (std::uint64_t t = 0; t < 100; t += 10) s.run(t * ms, 7, 1 + t / 10 % 2);
+  s.to(100 * ms, 0, 0, sleeps);
+  const Report report = analyse(s, 110 * ms, {15 * ms, 45 * ms});
+  EXPECT_EQ(report.user_threads_conserved, true);
+  ASSERT_EQ(report.user_threads.size(), 2U);
+  EXPECT_EQ(report.user_threads[0].wall_ns, 30 * ms);
+  EXPECT_EQ(report.user_threads[0].state_ns[0], 15 * ms);  // 20-30, 40-45
+  EXPECT_EQ(report.user_threads[0].switches, 2U);
+}
+
+}  // namespace
+}  // namespace schedscope::analysis
