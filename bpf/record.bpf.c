@@ -73,6 +73,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	if (!get_here(&here))
 		return 0;
 	here.state->current = (__u64)next;
+	here.state->seen_switches++;
 	flags = take_cause(here.state, prev, preempt, prev_state, &resched_tid);
 	if (!is_selected(prev->pid) && !is_selected(next->pid))
 		return 0;

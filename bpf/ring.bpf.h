@@ -21,6 +21,7 @@ struct cpu_state {
 	__u64 produced;
 	__u64 lost;
 	__u64 switches;
+	__u64 seen_switches; /* also those that the filter leaves out */
 	/* the gap that is not yet in the ring */
 	__u64 gap_count;
 	__u64 gap_begin_ns;

@@ -244,7 +244,8 @@ struct schedscope_lost {
 /**
  * struct schedscope_cpu_stats - the totals of one source, at the end of recording
  * @rec: header; @rec.cpu is the CPU, SCHEDSCOPE_CPU_NONE for what has no CPU
- * @produced: records that the probes wanted to keep
+ * @produced: records that the probes wanted to keep; without a CPU: what the rings of
+ *	user threads were written, and what was lost to recursion
  * @lost: of those, lost, by SCHEDSCOPE_LOST_*
  * @switches: of those produced, switches; without a CPU: the switches of the whole
  *	machine while @run_ns was measured

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// What the probes cost, from the run time that the kernel measured of them.
+// What the tracing cost: the probes, from the run time that the kernel measured of them, and the
+// recorder, from its own CPU time.
 #include "analysis/passes.h"
 
 namespace schedscope::analysis {
@@ -14,26 +15,32 @@ class Overhead final : public Pass {
   void record(RecordView record) override {
     if (record.kind() != SCHEDSCOPE_REC_CPU_STATS) return;
     const auto& stats = record.as<schedscope_cpu_stats>();
-    if (stats.rec.cpu != SCHEDSCOPE_CPU_NONE) all_switches_ += stats.switches;
-    // Measured over a part of the recording, or not at all.
-    if (stats.run_ns == 0 || stats.switches == 0) return;
+    if (stats.rec.cpu != SCHEDSCOPE_CPU_NONE) return;
     run_ns_ += stats.run_ns;
     switches_ += stats.switches;
   }
 
   void finish(Report& report) override {
-    if (switches_ == 0) return;
-    const double each = static_cast<double>(run_ns_) / static_cast<double>(switches_);
-    report.overhead_ns_per_switch = each;
-    const double span = static_cast<double>(setup().end_ns - setup().start_ns) *
-                        static_cast<double>(report.cpus.size());
-    if (span > 0) {
-      report.overhead_cpu_percent = 100.0 * each * static_cast<double>(all_switches_) / span;
+    if (run_ns_ == 0) return;
+    // With few switches, wakeups and timer ticks would make each look dear.
+    if (switches_ >= least_switches) {
+      report.overhead_ns_per_switch =
+          static_cast<double>(run_ns_) / static_cast<double>(switches_);
     }
+    const capture::Machine& machine = setup().machine;
+    const double measured = static_cast<double>(machine.measured_ns);
+    const double span = static_cast<double>(setup().end_ns - setup().start_ns);
+    const double cpus = machine.cpus_online;
+    if (measured <= 0 || span <= 0 || cpus <= 0) return;
+    report.overhead_cpu_percent =
+        100.0 *
+        (static_cast<double>(run_ns_) / measured + static_cast<double>(machine.agent_cpu_ns) / span) /
+        cpus;
   }
 
  private:
-  std::uint64_t run_ns_ = 0, switches_ = 0, all_switches_ = 0;
+  static constexpr std::uint64_t least_switches = 1000;
+  std::uint64_t run_ns_ = 0, switches_ = 0;
 };
 
 }  // namespace

@@ -18,7 +18,8 @@ template <typename SomeMachine, typename Visit>
 void each_member(SomeMachine& machine, Visit visit) {
   auto& [kernel, kernel_build, hostname, cpus, cpus_online, hz, scheduler, sched_features,
          base_slice_ns, rr_timeslice_ms, preempt_model, autogroup, virtual_machine, clocksource,
-         recorder_pid, command, witnesses, missing, start_ns, ring_bytes, filter, agent_cpu_ns] =
+         recorder_pid, command, witnesses, missing, start_ns, ring_bytes, filter, agent_cpu_ns,
+         measured_ns, theft_ns] =
       machine;
   visit("kernel", kernel);
   visit("kernel_build", kernel_build);
@@ -42,6 +43,8 @@ void each_member(SomeMachine& machine, Visit visit) {
   visit("ring_bytes", ring_bytes);
   visit("filter", filter);
   visit("agent_cpu_ns", agent_cpu_ns);
+  visit("measured_ns", measured_ns);
+  visit("theft_ns", theft_ns);
 }
 
 void take(const json& value, std::string& member) {

@@ -20,6 +20,8 @@ int say(const schedscope::Error& error) {
 int main(int argc, char** argv) {
   // A reader that goes away (`schedscope report | head`) ends us through the write's error.
   std::signal(SIGPIPE, SIG_IGN);
+  // And a file-size limit is like a full disk: an error of the write.
+  std::signal(SIGXFSZ, SIG_IGN);
 
   CLI::App app("Shows which thread had the CPU, for how long, why it lost it and who waited.",
                "schedscope");

@@ -33,6 +33,7 @@ Result<Pipe> make_pipe() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   // Ignored signals outlive an exec; the command is to find the world as it is without us.
   ::signal(SIGPIPE, SIG_DFL);
+  ::signal(SIGXFSZ, SIG_DFL);
   char byte = 0;
   // A byte is the word to go; the end of the pipe means that the recorder gave up.
   if (::read(gate, &byte, 1) != 1) ::_exit(127);

@@ -22,7 +22,7 @@ namespace {
 
 // Layout shared with bpf/ring.bpf.h, which no C++ compiler can include.
 struct alignas(128) CpuState {
-  std::uint64_t produced, lost, switches;
+  std::uint64_t produced, lost, switches, seen_switches;
   std::uint64_t gap_count, gap_begin_ns, gap_end_ns;
   std::array<std::uint32_t, 8> slice_end;
   std::uint64_t current;
@@ -291,8 +291,17 @@ Probes::State::Measured Probes::State::program_times() const {
     sum.run_ns += info.run_time_ns;
     sum.runs += info.run_cnt;
   }
-  for (std::uint32_t cpu = 0; cpu < cpus; ++cpu) sum.switches += cpu_state(cpu).switches;
+  for (std::uint32_t cpu = 0; cpu < cpus; ++cpu) sum.switches += cpu_state(cpu).seen_switches;
   return sum;
+}
+
+std::uint64_t Probes::measured_switches() const {
+  if (!state_->stats_fd.valid()) return state_->measured.switches;
+  std::uint64_t seen = 0;
+  for (std::uint32_t cpu = 0; cpu < state_->cpus; ++cpu) {
+    seen += state_->cpu_state(cpu).seen_switches;
+  }
+  return state_->measured.switches + seen - state_->before.switches;
 }
 
 void Probes::measure(bool on) {

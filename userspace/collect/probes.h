@@ -45,6 +45,8 @@ class Probes {
   [[nodiscard]] std::vector<schedscope_cpu_stats> stats() const;
   // Lets the kernel time the probes from now (true), which itself costs; or no longer.
   void measure(bool on);
+  // Switches of the machine while it did.
+  [[nodiscard]] std::uint64_t measured_switches() const;
 
   // What this kernel cannot tell, a sentence each.
   [[nodiscard]] const std::vector<std::string>& missing() const;

@@ -37,8 +37,11 @@ constexpr milliseconds drain_every{25};
 // How often the clocks are read together, and a chunk is written at the latest.
 constexpr std::uint64_t flush_every_ns = 1'000'000'000;
 constexpr std::uint64_t chunk_bytes = 4 * 1024 * 1024;
-// The kernel times the probes for this long, at the start: the timing itself costs.
-constexpr std::uint64_t measure_for_ns = 300'000'000;
+// The kernel times the probes until it has seen so many switches: the timing itself costs.
+constexpr std::uint64_t measured_switches = 20'000;
+// Records reach a ring, and rings of user threads the recorder, a moment after their stamp: a
+// virtual CPU may be stopped in between.
+constexpr std::uint64_t settled_after_ns = 200'000'000;
 
 // Blocks the signals that end a recording and reads them from a descriptor instead.
 class EndSignals {
@@ -127,9 +130,11 @@ class Recorder {
   void drain();
   void flush(bool even_if_small);
   void read_clocks();
+  void keep_stats();
   void read_ledger(std::uint16_t flag);
   [[nodiscard]] bool is_over();
   void end_command();
+  void stop_measuring();
   void warn(const std::string& text) {
     if (outcome_.warning.empty()) outcome_.warning = text;
   }
@@ -222,6 +227,7 @@ Result<void> Recorder::begin() {
   writer_ = std::move(*writer);
 
   cpu_before_ns_ = own_cpu_ns();
+  machine_.theft_ns = read_theft_ns();
   read_clocks();
   probes_->measure(true);
   measuring_ = true;
@@ -277,20 +283,21 @@ void Recorder::drain() {
   user_rings_->drain(
       clocks_, [this](std::uint64_t source, RecordView record) { keep(source, record); });
   last_drain_ns_ = began;
-  if (measuring_ && began - outcome_.start_ns >= measure_for_ns) {
-    probes_->measure(false);
-    measuring_ = false;
-  }
+  if (measuring_ && probes_->measured_switches() >= measured_switches) stop_measuring();
 }
 
-// Records may reach a ring a moment after their stamp: what is older than the last drain but
-// one is complete.
+void Recorder::stop_measuring() {
+  if (!measuring_) return;
+  probes_->measure(false);
+  machine_.measured_ns = Clocks::now_ns() - outcome_.start_ns;
+  measuring_ = false;
+}
+
 void Recorder::flush(bool even_if_small) {
   const bool due = last_drain_ns_ - flushed_ns_ >= flush_every_ns;
   if (!even_if_small && !due && writer_->pending_bytes() < chunk_bytes) return;
   read_clocks();
-  const std::uint64_t slack_ns = static_cast<std::uint64_t>(nanoseconds(drain_every).count());
-  if (auto written = writer_->flush(last_drain_ns_ - slack_ns); !written) {
+  if (auto written = writer_->flush(last_drain_ns_ - settled_after_ns); !written) {
     warn(written.error().message());
   }
   flushed_ns_ = last_drain_ns_;
@@ -306,6 +313,18 @@ void Recorder::read_ledger(std::uint16_t flag) {
   const auto read = ledger_->read(
       flag, [&](RecordView record) { keep(capture::Writer::agent_source, record); });
   if (!read) warn(read.error().message());
+}
+
+// After the last chunk of records is written, or could not be.
+void Recorder::keep_stats() {
+  for (schedscope_cpu_stats& stats : probes_->stats()) {
+    if (stats.rec.cpu == SCHEDSCOPE_CPU_NONE) {
+      add_stats_of(*user_rings_, stats);
+    } else {
+      stats.lost[SCHEDSCOPE_LOST_WRITE] = writer_->dropped(stats.rec.cpu);
+    }
+    keep(capture::Writer::agent_source, view_of(stats));
+  }
 }
 
 // A command that outlives its recording is asked to end, and made to two seconds later.
@@ -327,21 +346,19 @@ Result<void> Recorder::end() {
   }
   read_ledger(SCHEDSCOPE_ACCOUNT_END);
   probes_->stop();
-  if (measuring_) probes_->measure(false);
+  stop_measuring();
   drain();
   outcome_.end_ns = Clocks::now_ns();
   probes_->drain_gaps([this](std::uint32_t cpu, RecordView record) { keep(cpu, record); });
-  for (schedscope_cpu_stats& stats : probes_->stats()) {
-    if (stats.rec.cpu == SCHEDSCOPE_CPU_NONE) add_stats_of(*user_rings_, stats);
-    keep(capture::Writer::agent_source, view_of(stats));
-  }
   if (probes_->selection_failed() != 0) {
     warn(fmt::format("{} threads were not recorded: more than 131,072 selected at once",
                      probes_->selection_failed()));
   }
   end_command();
   flush(true);
+  keep_stats();
   machine_.agent_cpu_ns = own_cpu_ns() - cpu_before_ns_;
+  machine_.theft_ns = read_theft_ns() - machine_.theft_ns;
   const auto finished = writer_->finish(machine_, outcome_.end_ns);
   outcome_.file_bytes = writer_->file_bytes();
   if (writer_->dropped() != 0) {

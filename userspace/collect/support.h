@@ -11,8 +11,8 @@ struct Check {
   std::string name;   // a word or two
   bool works = false;
   bool needed = false;  // without it nothing can be recorded
-  std::string found;  // what was seen
-  std::string cure;   // what to do when it doesn't work, "" when nothing helps
+  std::string found = {};  // what was seen
+  std::string cure = {};   // what to do when it doesn't work, "" when nothing helps
 };
 
 // Tries each thing for real; leaves nothing behind.

@@ -168,6 +168,7 @@ Result<Trial> run_trial(const Experiment& experiment, const std::filesystem::pat
   options.output = capture;
   options.command = {self.string(), workload_verb, std::string(experiment.id)};
   options.command_stdout = out.get();
+  options.whole_machine = true;  // who else ran belongs to the evidence
   const auto outcome = collect::record(options);
   if (!outcome) return std::unexpected(outcome.error());
   out.reset();
