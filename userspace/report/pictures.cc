@@ -123,7 +123,8 @@ void Pictures::add(LaneKind kind, std::uint32_t index, const Cell& cell) {
 void Pictures::coarsen() {
   constexpr std::uint64_t first_resolution = 1024;
   constexpr std::uint64_t last_resolution = 1ULL << 62;
-  while (cells_ > max_cells_ / 2 && resolution_ns_ < last_resolution) {
+  // Down to three quarters: further would be coarser than need be, less would come back too often.
+  while (cells_ > max_cells_ / 4 * 3 && resolution_ns_ < last_resolution) {
     resolution_ns_ = resolution_ns_ == 0 ? first_resolution : resolution_ns_ * 2;
     cells_ = 0;
     for (auto& kind : lanes_) {

@@ -30,7 +30,7 @@ export function showStory(model: Model, happened: HTMLElement, trusted: HTMLElem
   fill(trusted, h("dt", {}, "This picture"), h("dd", {}, resolutionNs === 0
     ? `All ${grouped(stretches)} recorded stretches are drawn, each as it was.`
     : `${grouped(stretches)} stretches, drawn at a resolution of ${shortNs(resolutionNs)}: neighbours that together are shorter are drawn as one, ` +
-      "with the share of each. Longer stretches are exact. The tables are computed from all records."));
+      "with the share of each. Longer stretches are exact, and the tables rest on all records. report --from … --to … draws a part in full."));
 }
 
 export function showFindings(model: Model, section: HTMLElement, list: HTMLElement, jump: (finding: Finding) => void): void {
