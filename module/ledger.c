@@ -16,11 +16,11 @@
  *
  * Two CPUs meet in one bucket when one wakes the thread that the other switches
  * out, or, rarely, by chance; the lock is held for the length of a short chain
- * and some additions. Births and exits also take the pool's lock.
+ * or two and some additions. Births and exits also take the pool's lock.
  *
  * Locks, outermost first, all raw and all with interrupts off:
  *	the run queue's lock or pi_lock (held by the scheduler round our probes)
- *	bucket->lock
+ *	bucket->lock, of two buckets the one at the lower address first
  *	ledger.pool_lock
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -39,6 +39,7 @@
 #include <linux/spinlock.h>
 #include <linux/timekeeping.h>
 
+#include "compat.h"
 #include "ledger.h"
 #include "ledger_math.h"
 
@@ -199,8 +200,7 @@ static void account_name(struct schedscope_account *account, const struct task_s
 	memcpy(account->comm, task->comm, sizeof(account->comm));
 }
 
-static struct account *account_open(struct bucket *bucket, struct task_struct *task,
-				    u64 now, u32 state)
+static struct account *account_open(struct bucket *bucket, struct task_struct *task, u32 state)
 {
 	struct account *account = pool_take();
 
@@ -211,7 +211,7 @@ static struct account *account_open(struct bucket *bucket, struct task_struct *t
 	write_seqcount_begin(&account->seq);
 	account->task = task;
 	memset(&account->tally, 0, sizeof(account->tally));
-	tally_begin(&account->tally, now, state);
+	tally_begin(&account->tally, ledger_now(), state);
 	account_identify(&account->tally.account, task);
 	account_name(&account->tally.account, task);
 	account->tally.account.switches = task->nvcsw + task->nivcsw;
@@ -234,47 +234,33 @@ static void account_refresh(struct schedscope_account *account, const struct tas
 	account->switches = task->nvcsw + task->nivcsw;
 }
 
-/* Under the run queue's lock: interrupts are off. */
-static void account_switch_out(struct task_struct *task, u64 now, u32 cpu, bool preempt,
-			       unsigned int state)
+static void account_switch_out(struct account *account, const struct task_struct *task, u64 now,
+			       u32 cpu, u32 next, unsigned int state)
 {
-	struct bucket *bucket = bucket_of(task);
-	u32 next = tally_state_after(preempt, state);
-	struct account *account;
-
-	guard(raw_spinlock)(&bucket->lock);
-	account = bucket_find(bucket, task);
-	if (!account)
-		return;
-
-	write_seqcount_begin(&account->seq);
 	/* A state that has changed since: a signal or a waker kept it from sleeping. */
-	if (READ_ONCE(task->__state) != state)
+	if (next != SCHEDSCOPE_STATE_WAIT && READ_ONCE(task->__state) != state)
 		account->tally.woken = true;
 	tally_switch_out(&account->tally, now, cpu, next);
 	account_refresh(&account->tally.account, task);
-	write_seqcount_end(&account->seq);
-
-	if (next == SCHEDSCOPE_STATE_EXITED) {
-		hlist_del(&account->node);
-		pool_put_exited(account);
-	}
 }
 
-/* Under the run queue's lock: interrupts are off. */
-static void account_switch_in(struct task_struct *task, u64 now, u32 cpu)
+/* Two buckets are locked in the order of their addresses. Either may be NULL; both may be one. */
+static void bucket_lock_both(struct bucket *a, struct bucket *b)
 {
-	struct bucket *bucket = bucket_of(task);
-	struct account *account;
+	if (a > b)
+		swap(a, b);
+	if (a)
+		raw_spin_lock(&a->lock);
+	if (b && b != a)
+		raw_spin_lock_nested(&b->lock, SINGLE_DEPTH_NESTING);
+}
 
-	guard(raw_spinlock)(&bucket->lock);
-	account = bucket_find(bucket, task);
-	if (!account)
-		return;
-
-	write_seqcount_begin(&account->seq);
-	tally_switch_in(&account->tally, now, cpu);
-	write_seqcount_end(&account->seq);
+static void bucket_unlock_both(struct bucket *a, struct bucket *b)
+{
+	if (a)
+		raw_spin_unlock(&a->lock);
+	if (b && b != a)
+		raw_spin_unlock(&b->lock);
 }
 
 /**
@@ -284,19 +270,47 @@ static void account_switch_in(struct task_struct *task, u64 now, u32 cpu)
  * @next: thread that takes over
  * @prev_state: state of @prev, as given to the tracepoint
  *
+ * One moment ends the one's slice and begins the other's. It is read when no
+ * reader can get either account any more: a reader that was earlier has an
+ * earlier time, so that no thread's time ever shrinks from one reading to the
+ * next.
+ *
  * Context: this CPU's run queue is locked, interrupts are off.
  */
 void ledger_switch(bool preempt, struct task_struct *prev, struct task_struct *next,
 		   unsigned int prev_state)
 {
-	u64 now = ledger_now();
+	struct bucket *out_bucket = is_thread(prev) ? bucket_of(prev) : NULL;
+	struct bucket *in_bucket = is_thread(next) ? bucket_of(next) : NULL;
+	u32 state = tally_state_after(preempt, prev_state);
 	u32 cpu = smp_processor_id();
+	struct account *out, *in;
+	u64 now;
 
 	this_cpu_inc(ledger_switches);
-	if (is_thread(prev))
-		account_switch_out(prev, now, cpu, preempt, prev_state);
-	if (is_thread(next))
-		account_switch_in(next, now, cpu);
+	bucket_lock_both(out_bucket, in_bucket);
+	out = out_bucket ? bucket_find(out_bucket, prev) : NULL;
+	in = in_bucket ? bucket_find(in_bucket, next) : NULL;
+	if (out)
+		write_seqcount_begin(&out->seq);
+	if (in)
+		write_seqcount_begin_nested(&in->seq, SINGLE_DEPTH_NESTING);
+
+	now = ledger_now();
+	if (out)
+		account_switch_out(out, prev, now, cpu, state, prev_state);
+	if (in)
+		tally_switch_in(&in->tally, now, cpu);
+
+	if (in)
+		write_seqcount_end(&in->seq);
+	if (out)
+		write_seqcount_end(&out->seq);
+	if (out && state == SCHEDSCOPE_STATE_EXITED) {
+		hlist_del(&out->node);
+		pool_put_exited(out);
+	}
+	bucket_unlock_both(out_bucket, in_bucket);
 }
 
 /**
@@ -309,7 +323,6 @@ void ledger_switch(bool preempt, struct task_struct *prev, struct task_struct *n
 void ledger_wake(struct task_struct *task)
 {
 	struct bucket *bucket = bucket_of(task);
-	u64 now = ledger_now();
 	struct account *account;
 
 	guard(raw_spinlock_irqsave)(&bucket->lock);
@@ -322,7 +335,7 @@ void ledger_wake(struct task_struct *task)
 	if (task == current)
 		account->tally.account.wakeups++;
 	else
-		tally_wake(&account->tally, now, READ_ONCE(task->on_rq));
+		tally_wake(&account->tally, ledger_now(), compat_task_in_use(task));
 	write_seqcount_end(&account->seq);
 }
 
@@ -338,18 +351,17 @@ void ledger_wake(struct task_struct *task)
 void ledger_wake_new(struct task_struct *task)
 {
 	struct bucket *bucket = bucket_of(task);
-	u64 now = ledger_now();
 	struct account *account;
 
 	guard(raw_spinlock_irqsave)(&bucket->lock);
 	account = bucket_find(bucket, task);
 	if (!account) {
-		account_open(bucket, task, now, SCHEDSCOPE_STATE_WAIT);
+		account_open(bucket, task, SCHEDSCOPE_STATE_WAIT);
 		return;
 	}
 	/* ledger_adopt_all() found it between its fork and now. */
 	write_seqcount_begin(&account->seq);
-	tally_wake_new(&account->tally, now);
+	tally_wake_new(&account->tally, ledger_now());
 	write_seqcount_end(&account->seq);
 }
 
@@ -367,11 +379,10 @@ void ledger_wake_new(struct task_struct *task)
 bool ledger_adopt(struct task_struct *task)
 {
 	struct bucket *bucket = bucket_of(task);
-	u64 now = ledger_now();
 
 	guard(raw_spinlock_irqsave)(&bucket->lock);
 	return !bucket_find(bucket, task) &&
-	       account_open(bucket, task, now, SCHEDSCOPE_STATE_UNKNOWN);
+	       account_open(bucket, task, SCHEDSCOPE_STATE_UNKNOWN);
 }
 
 /*

@@ -107,12 +107,12 @@ static inline void tally_wake_new(struct tally *tally, __u64 now)
 		tally_book(tally, now, SCHEDSCOPE_STATE_UNKNOWN, SCHEDSCOPE_STATE_WAIT);
 }
 
-/* The thread is woken; @queued: the kernel still has it in a run queue. */
-static inline void tally_wake(struct tally *tally, __u64 now, bool queued)
+/* The thread is woken; @in_use: the kernel still has it in a run queue or on a CPU. */
+static inline void tally_wake(struct tally *tally, __u64 now, bool in_use)
 {
 	__u32 state = tally->account.state;
 	bool asleep = state == SCHEDSCOPE_STATE_SLEEP || state == SCHEDSCOPE_STATE_BLOCK ||
-		      (state == SCHEDSCOPE_STATE_UNKNOWN && !queued);
+		      (state == SCHEDSCOPE_STATE_UNKNOWN && !in_use);
 
 	tally->account.wakeups++;
 	if (asleep)
@@ -155,12 +155,14 @@ static inline void tally_switch_out(struct tally *tally, __u64 now, __u32 cpu, _
 	if (seen)
 		account->slice_hist[tally_bucket(ns)]++;
 	account->slices++;
-	if (next == SCHEDSCOPE_STATE_WAIT)
-		account->involuntary++;
-	else
-		account->voluntary++;
 	account->cpu = cpu;
-	tally->doubtful = tally->woken && next != SCHEDSCOPE_STATE_WAIT;
+	if (next == SCHEDSCOPE_STATE_WAIT) {
+		/* Preempted between a wakeup and the sleep it may be for: @woken stays. */
+		account->involuntary++;
+		return;
+	}
+	account->voluntary++;
+	tally->doubtful = tally->woken;
 	tally->woken = false;
 }
 

@@ -206,6 +206,23 @@ static void test_wake_while_queued(void)
 	EXPECT_EQ(read_at(&tally, 20).wakeups, 1);
 }
 
+/* Woken on its way into a sleep, preempted there, and the waker is still not through. */
+static void test_wake_before_preemption(void)
+{
+	struct tally tally = tally_new(0, WAIT);
+
+	tally_switch_in(&tally, 0, 0);
+	tally_wake(&tally, 5, true);
+	tally_switch_out(&tally, 10, 0, WAIT);
+	tally_switch_in(&tally, 20, 0);
+	tally_switch_out(&tally, 30, 0, SLEEP);
+	EXPECT_EQ(read_at(&tally, 35).sleep_ns, 0);
+	EXPECT_EQ(read_at(&tally, 35).unknown_ns, 5);
+	tally_switch_in(&tally, 40, 0);
+	EXPECT_EQ(read_at(&tally, 40).wait_ns, 20);
+	EXPECT_EQ(read_at(&tally, 40).sleep_ns, 0);
+}
+
 static void test_before_the_ledger(void)
 {
 	struct tally tally = tally_new(100, UNKNOWN);
@@ -306,6 +323,7 @@ static const struct {
 	{ "wake_that_races", test_wake_that_races },
 	{ "wake_that_is_stale", test_wake_that_is_stale },
 	{ "wake_while_queued", test_wake_while_queued },
+	{ "wake_before_preemption", test_wake_before_preemption },
 	{ "before_the_ledger", test_before_the_ledger },
 	{ "clock_goes_back", test_clock_goes_back },
 	{ "any_order", test_any_order },

@@ -129,6 +129,14 @@ static bool account_went_on(const struct schedscope_account *then,
 	       (now->switches >= then->switches);
 }
 
+static void account_print(const char *what, const struct schedscope_account *account)
+{
+	printf("# %s: %.16s %u state %u at %llu from %llu: %llu %llu %llu %llu %llu, %llu slices\n",
+	       what, account->comm, account->tid, account->state, account->rec.time_ns,
+	       account->since_ns, account->run_ns, account->wait_ns, account->sleep_ns,
+	       account->block_ns, account->unknown_ns, account->slices);
+}
+
 /* Reads it all @rounds times; the number of accounts that were wrong. */
 static size_t read_and_check(int fd, int rounds, size_t *read_total)
 {
@@ -142,12 +150,21 @@ static size_t read_and_check(int fd, int rounds, size_t *read_total)
 			return -1;
 		qsort(now.all, now.count, sizeof(*now.all), by_identity);
 		for (size_t i = 0; i < now.count; i++) {
-			wrong += !account_is_sane(&now.all[i]);
-			wrong += i && !by_identity(&now.all[i - 1], &now.all[i]);
-			while (j < then.count && by_identity(&then.all[j], &now.all[i]) < 0)
+			const struct schedscope_account *account = &now.all[i];
+
+			if (!account_is_sane(account) ||
+			    (i && !by_identity(account - 1, account))) {
+				account_print("wrong", account);
+				wrong++;
+			}
+			while (j < then.count && by_identity(&then.all[j], account) < 0)
 				j++;
-			if (j < then.count && !by_identity(&then.all[j], &now.all[i]))
-				wrong += !account_went_on(&then.all[j], &now.all[i]);
+			if (j < then.count && !by_identity(&then.all[j], account) &&
+			    !account_went_on(&then.all[j], account)) {
+				account_print("then", &then.all[j]);
+				account_print("now", account);
+				wrong++;
+			}
 		}
 		*read_total += now.count;
 		accounts_free(&then);
