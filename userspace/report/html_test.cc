@@ -81,6 +81,14 @@ TEST(Pictures, StayBoundedAndKeepEveryNanosecond) {
   EXPECT_EQ(sleep, 150'000'000);
 }
 
+TEST(Pictures, TheBoundHoldsAtEveryLength) {
+  for (std::size_t times = 1; times < 20'000; times = times * 5 / 4 + 1) {
+    Pictures pictures(1000);
+    alternate(pictures, times, 700, 90'000);
+    EXPECT_LE(pictures.cells(), 1000) << times;
+  }
+}
+
 TEST(Pictures, LongStretchesStayExact) {
   Pictures pictures(64);
   alternate(pictures, 1000, 500, 1500);

@@ -143,7 +143,7 @@ void Pictures::coarsen() {
     }
     if (cells_ <= used_lanes) break;
   }
-  limit_ = std::max(max_cells_, 2 * cells_);
+  limit_ = cells_ <= max_cells_ / 4 * 3 ? max_cells_ : 2 * cells_;
 }
 
 }  // namespace schedscope::report
