@@ -62,6 +62,7 @@ class Agreement final : public Pass {
   };
   struct Ledger {
     bool begin = false, end = false;
+    bool shared = false;  // by two threads: one took over the other's identity in execve
     std::uint64_t begin_slices = 0, end_slices = 0;
     std::uint64_t begin_switches = 0, end_switches = 0;
   };
@@ -147,7 +148,9 @@ void Agreement::take_account(const schedscope_account& account) {
     ledger_of_.set(key, index);
   }
   Ledger& ledger = ledgers_[index];
-  if ((account.rec.flags & SCHEDSCOPE_ACCOUNT_BEGIN) != 0) {
+  const bool at_begin = (account.rec.flags & SCHEDSCOPE_ACCOUNT_BEGIN) != 0;
+  ledger.shared = ledger.shared || (at_begin ? ledger.begin : ledger.end);
+  if (at_begin) {
     ledger.begin = true;
     ledger.begin_slices = account.slices;
     ledger.begin_switches = account.switches;
@@ -210,7 +213,7 @@ std::optional<bool> Agreement::compare_ledger(const Row& row, ThreadReport& thre
   if (index == timeline::no_index) return std::nullopt;
   const Ledger& ledger = ledgers_[index];
   // Without a first reading the account has to begin with the thread.
-  if (!ledger.end || (!ledger.begin && !thread.who.announced)) return std::nullopt;
+  if (ledger.shared || !ledger.end || (!ledger.begin && !thread.who.announced)) return std::nullopt;
   const auto recorded = row.numbers.count(ledger.begin_switches, ledger.end_switches);
   if (!recorded) return std::nullopt;
   const std::uint64_t module = ledger.end_slices - ledger.begin_slices;

@@ -164,8 +164,9 @@ Report Analysis::State::finish(std::uint64_t end_ns) {
   };
   std::erase_if(report.threads, never_there);
   std::erase_if(report.user_threads, never_there);
-  std::stable_sort(report.threads.begin(), report.threads.end(),
-                   [](const auto& a, const auto& b) { return a.run_ns > b.run_ns; });
+  std::sort(report.threads.begin(), report.threads.end(), [](const auto& a, const auto& b) {
+    return a.run_ns != b.run_ns ? a.run_ns > b.run_ns : a.who.index < b.who.index;
+  });
   return report;
 }
 

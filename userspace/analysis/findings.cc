@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -32,10 +33,16 @@ std::string name_of(const timeline::UserThread& user) {
   return name.empty() ? fmt::format("user thread {:#x}", user.id) : "user thread " + name;
 }
 
+// The more severe first, then the costlier; the rest makes the order the same each time.
+bool costlier(const Finding& a, const Finding& b) {
+  if (a.severity != b.severity) return a.severity > b.severity;
+  if (a.for_ns != b.for_ns) return a.for_ns > b.for_ns;
+  return std::tie(a.at_ns, a.text) < std::tie(b.at_ns, b.text);
+}
+
 // The first `most_of_a_kind` by cost are kept.
 void keep_costliest(std::vector<Finding>& found) {
-  std::stable_sort(found.begin(), found.end(),
-                   [](const Finding& a, const Finding& b) { return a.for_ns > b.for_ns; });
+  std::sort(found.begin(), found.end(), costlier);
   if (found.size() > most_of_a_kind) found.resize(most_of_a_kind);
 }
 
@@ -57,8 +64,9 @@ class Findings final : public Pass {
 
  private:
   void keep_longest() {
-    std::stable_sort(longest_.begin(), longest_.end(),
-                     [](const auto& a, const auto& b) { return a.total_ns > b.total_ns; });
+    std::sort(longest_.begin(), longest_.end(), [](const auto& a, const auto& b) {
+      return a.total_ns != b.total_ns ? a.total_ns > b.total_ns : a.begin_ns < b.begin_ns;
+    });
     if (longest_.size() > most_of_a_kind) longest_.resize(most_of_a_kind);
   }
 
@@ -241,10 +249,7 @@ void Findings::finish(Report& report) {
   long_waits(report);
   contention(report);
   throttling(report);
-  std::stable_sort(report.findings.begin(), report.findings.end(),
-                   [](const Finding& a, const Finding& b) {
-                     return std::pair(a.severity, a.for_ns) > std::pair(b.severity, b.for_ns);
-                   });
+  std::sort(report.findings.begin(), report.findings.end(), costlier);
 }
 
 }  // namespace

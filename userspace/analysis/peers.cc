@@ -2,6 +2,7 @@
 #include "analysis/peers.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace schedscope::analysis {
@@ -43,9 +44,10 @@ std::vector<Peer> Peers::list(std::span<const timeline::Thread> threads, By orde
     peers.push_back(std::move(peer));
   };
   for (const Entry& entry : entries_) add(entry);
-  std::stable_sort(peers.begin(), peers.end(), [&](const Peer& a, const Peer& b) {
-    if (order == By::time) return std::pair(a.ns, a.count) > std::pair(b.ns, b.count);
-    return std::pair(a.count, a.ns) > std::pair(b.count, b.ns);
+  std::sort(peers.begin(), peers.end(), [&](const Peer& a, const Peer& b) {
+    if (order == By::time)
+      return std::tie(a.ns, a.count, b.thread) > std::tie(b.ns, b.count, a.thread);
+    return std::tie(a.count, a.ns, b.thread) > std::tie(b.count, b.ns, a.thread);
   });
   if (others_.count != 0) add(others_);
   return peers;

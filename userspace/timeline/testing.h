@@ -287,8 +287,9 @@ inline std::string identities(const Told& told, std::uint64_t start, std::uint64
   }
   for (auto [cpu, stretches] : told.kept.cpus) {
     // A slice that is held back for its reason comes after what followed it on the CPU.
-    std::stable_sort(stretches.begin(), stretches.end(),
-                     [](const Stretch& a, const Stretch& b) { return a.begin < b.begin; });
+    std::sort(stretches.begin(), stretches.end(), [](const Stretch& a, const Stretch& b) {
+      return a.begin != b.begin ? a.begin < b.begin : a.end < b.end;
+    });
     const std::string wrong = tiling(stretches, start, end);
     if (!wrong.empty()) return fmt::format("cpu {}: {}", cpu, wrong);
   }

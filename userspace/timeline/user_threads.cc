@@ -151,6 +151,7 @@ void UserTimeline::carrier_gone(ThreadIndex thread, std::uint64_t at_ns) {
 void UserTimeline::push(std::uint32_t process, const Entry& entry) {
   Process& to = processes_[process];
   to.pending.push_back(entry);
+  to.pending.back().order = to.next_order++;
   if (to.pending.size() >= to.drain_at) drain(to);
 }
 
@@ -180,14 +181,16 @@ void UserTimeline::take_open_for_certain(Process& process, std::uint64_t until) 
       if (end <= carrier.certain_until) continue;
       process.pending.push_back({.t = std::max(open[s].begin_ns, carrier.certain_until),
                                  .carrier = i,
+                                 .order = process.next_order++,
                                  .state = open[s].state});
     }
   }
 }
 
 void UserTimeline::process_until(Process& process, std::uint64_t before) {
-  std::stable_sort(process.pending.begin(), process.pending.end(),
-                   [](const Entry& a, const Entry& b) { return a.t < b.t; });
+  std::sort(process.pending.begin(), process.pending.end(), [](const Entry& a, const Entry& b) {
+    return a.t != b.t ? a.t < b.t : a.order < b.order;
+  });
   std::size_t done = 0;
   for (; done < process.pending.size() && process.pending[done].t < before; ++done) {
     process.done_until = std::max(process.done_until, process.pending[done].t);

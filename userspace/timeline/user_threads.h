@@ -95,7 +95,8 @@ class UserTimeline final : public CarrierSink {
   struct Entry {
     std::uint64_t t = 0;
     std::uint32_t carrier = no_index;
-    std::uint32_t to = no_index;  // user thread; move, gap: queue
+    std::uint32_t to = no_index;  // user thread; move: queue
+    std::uint32_t order = 0;      // in which entries of one time came
     What what = What::carrier;
     State state = State::unknown;  // carrier
   };
@@ -104,6 +105,7 @@ class UserTimeline final : public CarrierSink {
   struct Process {
     std::vector<std::uint32_t> carriers;
     std::vector<Entry> pending;
+    std::uint32_t next_order = 0;
     std::size_t drain_at = 1024;
     std::uint64_t done_until = 0;
   };
