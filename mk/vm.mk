@@ -10,5 +10,5 @@ vm: vm-module-$(KERNEL)
 .PHONY: selftests
 selftests:
 	$(call say,KSFT,$(KSELFTEST))
-	$(Q)$(MAKE) --no-print-directory -s -C tests/selftests install \
-	  KSFT=$$(tests/vm/kernels source)/tools/testing/selftests DEST=$(abspath $(KSELFTEST)) CC=$(CC)
+	$(Q)source=$$(tests/vm/kernels source) && $(MAKE) --no-print-directory -s -C tests/selftests root \
+	  KSFT=$$source/tools/testing/selftests ROOT=$(CURDIR)/$(KSELFTEST) CC=$(CC)

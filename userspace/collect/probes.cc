@@ -31,7 +31,7 @@ struct alignas(128) CpuState {
 constexpr std::uint64_t mib = 1024 * 1024;
 constexpr std::uint64_t max_ring_bytes = 1024 * mib;
 
-// libbpf speaks through a callback; what it said last explains a failure best.
+// What libbpf said last explains a failure best.
 std::string last_words;
 
 int keep_last_words(libbpf_print_level level, const char* format, va_list args) {
@@ -42,6 +42,9 @@ int keep_last_words(libbpf_print_level level, const char* format, va_list args) 
   while (!last_words.empty() && last_words.back() == '\n') last_words.pop_back();
   return 0;
 }
+
+// From the first call on: what libbpf has to say is ours to pass on.
+const libbpf_print_fn_t before_us = libbpf_set_print(keep_last_words);
 
 std::unexpected<Error> load_failure(std::string_view tried, int code) {
   if (code == EPERM || code == EACCES) {
@@ -100,7 +103,7 @@ struct Probes::State {
   [[nodiscard]] Measured program_times() const;
   [[nodiscard]] std::uint64_t recursion_misses() const;
   Result<void> open(const ProbeOptions& options);
-  void choose_programs();
+  void choose_programs(const KernelBtf& btf);
   Result<void> make_rings(std::uint64_t bytes);
   Result<void> attach();
 };
@@ -124,10 +127,9 @@ Result<void> Probes::State::open(const ProbeOptions& options) {
   return {};
 }
 
-void Probes::State::choose_programs() {
-  const auto btf = KernelBtf::load();
-  const bool tells = btf && btf->has_tracepoint("sched_set_need_resched_tp");
-  const bool timer = btf && btf->has_tracepoint("local_timer_entry");
+void Probes::State::choose_programs(const KernelBtf& btf) {
+  const bool tells = btf.has_tracepoint("sched_set_need_resched_tp");
+  const bool timer = btf.has_tracepoint("local_timer_entry");
   skeleton->rodata->kernel_tells_resched = tells;
   bpf_program__set_autoload(skeleton->progs.on_need_resched, tells);
   bpf_program__set_autoload(skeleton->progs.on_timer_entry, timer);
@@ -141,7 +143,7 @@ void Probes::State::choose_programs() {
         "no sched_set_need_resched_tp (before Linux 6.16): expired and preempted are inferred, "
         "see metrics");
   }
-  if (btf && !btf->has_field("sched_entity", "slice")) {
+  if (!btf.has_field("sched_entity", "slice")) {
     missing.emplace_back("no nominal slice: this kernel's fair scheduler (CFS) grants none");
   }
 }
@@ -191,11 +193,12 @@ Result<Probes> Probes::create(const ProbeOptions& options) {
                 "that is no power of two from 4096 bytes to 1 GiB", "give --ring another size",
                 Exit::usage);
   }
-  libbpf_set_print(keep_last_words);
   last_words.clear();
+  const auto btf = KernelBtf::load();
+  if (!btf) return std::unexpected(btf.error());
   auto state = std::make_unique<State>();
   if (auto opened = state->open(options); !opened) return std::unexpected(opened.error());
-  state->choose_programs();
+  state->choose_programs(*btf);
   if (const int failed = record_bpf__load(state->skeleton.get()); failed != 0) {
     return load_failure("load the BPF programs", -failed);
   }

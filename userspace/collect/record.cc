@@ -113,7 +113,12 @@ class Recorder {
 
   Result<Outcome> run() {
     if (auto ready = prepare(); !ready) return std::unexpected(ready.error());
-    if (auto begun = begin(); !begun) return std::unexpected(begun.error());
+    if (auto begun = begin(); !begun) {
+      // Nothing was recorded: an empty capture would only be in the way.
+      std::error_code gone;
+      if (writer_) std::filesystem::remove(options_.output, gone);
+      return std::unexpected(begun.error());
+    }
     const Result<void> ran = loop();
     if (auto ended = end(); !ended) return std::unexpected(ended.error());
     if (!ran) return std::unexpected(ran.error());
