@@ -68,7 +68,9 @@ const schedscope_rec* Merger::next_uncertain() {
 const schedscope_rec* Merger::take() {
   Lane& lane = *current_;
   const schedscope_rec* record = *lane.at++;
-  late_ += record->time_ns < lane.late_before;
+  // The account of an exited thread bears the time of its end, before the recording's begin
+  // maybe: it stands for no moment of the stream, so it cannot come too late for it.
+  late_ += record->time_ns < lane.late_before && record->kind != SCHEDSCOPE_REC_ACCOUNT;
   if (lane.at == lane.end) {
     finish_piece(lane);
     if (!begin_piece(lane)) {

@@ -87,6 +87,20 @@ TEST(Merger, CountsWhatIsOlderThanAWatermark) {
   EXPECT_EQ(merger.late(), 2U);
 }
 
+TEST(Merger, AccountsOfExitedThreadsAreNotLate) {
+  Merger merger;
+  merger.add(chunk({{1, {100}}}));
+  merger.promise(90);
+  auto accounts = chunk({{2, {80, 89}}});
+  for (const schedscope_rec* record : accounts->sections[0].order) {
+    const_cast<schedscope_rec*>(record)->kind = SCHEDSCOPE_REC_ACCOUNT;
+  }
+  merger.add(std::move(accounts));
+  merger.end();
+  EXPECT_EQ(drain(merger), (Who{{80, 2}, {89, 2}, {100, 1}}));
+  EXPECT_EQ(merger.late(), 0U);
+}
+
 TEST(Merger, SaysWhenItCouldNotWait) {
   Merger merger;
   merger.add(chunk({{1, {100, 200}}}));
