@@ -44,9 +44,9 @@ class Feeder {
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail_errno("make a pipe");
     auto feeder = std::unique_ptr<Feeder>(new Feeder(Fd(ends[0]), Fd(ends[1])));
     // Below the carrier: it runs when the carrier sleeps, and is gone when the carrier wakes.
-    auto worker = Worker::start("feeder",
-                                {.cpu = cpu, .policy = SCHED_FIFO, .priority = above_all - 1},
-                                [raw = feeder.get()] { raw->feed(); });
+    auto worker =
+        Worker::start("feeder", {.cpu = cpu, .policy = SCHED_FIFO, .priority = above_all - 1},
+                      [raw = feeder.get()] { raw->feed(); });
     if (!worker) return std::unexpected(worker.error());
     feeder->worker_.emplace(std::move(*worker));
     return feeder;

@@ -2,10 +2,12 @@
 // Golden schedules: what is known to have happened, held against what the tracer says.
 
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <charconv>
 #include <cstdio>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,8 +22,9 @@ namespace {
 
 constexpr std::string_view usage =
     "usage: golden list\n"
-    "       golden run [-v] [NAME...]   all without a NAME; TAP on stdout\n"
+    "       golden run [-v] [-o DIR] [NAME...]   all without a NAME; TAP on stdout\n"
     "                                   -v: every number, of those that pass too\n"
+    "                                   -o: captures are kept there, as NAME.schedscope\n"
     "Needs what `schedscope record` needs. Exit status: 0 all passed or skipped, 1 not, 2 usage.\n";
 
 const Schedule* find(std::string_view name) {
@@ -43,26 +46,34 @@ int list() {
   return 0;
 }
 
+struct Wish {
+  bool verbose = false;
+  std::filesystem::path keep;
+};
+
 // One TAP point; whether it passed.
-bool run_one(std::size_t number, const Schedule& schedule, bool verbose) {
-  const auto verdict = try_schedule(schedule);
+bool run_one(std::size_t number, const Schedule& schedule, const Wish& wish) {
+  const auto verdict = try_schedule(schedule, wish.keep);
   const bool skipped = verdict && !verdict->skip_reason().empty();
   const bool ok = skipped || (verdict && verdict->ok());
   fmt::print("{}ok {} - {}{}{}\n", ok ? "" : "not ", number, schedule.name,
              skipped ? " # SKIP " : "", skipped ? verdict->skip_reason() : "");
   if (!verdict) fmt::print("# {}\n", verdict.error().message());
   if (!ok) fmt::print("# the answer: {}\n", schedule.answer);
-  if (verdict && (!ok || verbose)) fmt::print("{}", verdict->text("# "));
+  if (verdict && (!ok || wish.verbose)) fmt::print("{}", verdict->text("# "));
   std::fflush(stdout);
   return ok;
 }
 
 int run(const std::vector<std::string_view>& arguments) {
-  bool verbose = false;
+  Wish wish;
   std::vector<const Schedule*> chosen;
-  for (const std::string_view argument : arguments) {
+  for (auto at = arguments.begin(); at != arguments.end(); ++at) {
+    const std::string_view argument = *at;
     if (argument == "-v") {
-      verbose = true;
+      wish.verbose = true;
+    } else if (argument == "-o" && at + 1 != arguments.end()) {
+      wish.keep = *++at;
     } else if (const Schedule* schedule = find(argument)) {
       chosen.push_back(schedule);
     } else {
@@ -73,7 +84,7 @@ int run(const std::vector<std::string_view>& arguments) {
   fmt::print("1..{}\n", chosen.size());
   bool all_ok = true;
   for (std::size_t i = 0; i < chosen.size(); ++i) {
-    all_ok = run_one(i + 1, *chosen[i], verbose) && all_ok;
+    all_ok = run_one(i + 1, *chosen[i], wish) && all_ok;
   }
   return all_ok ? 0 : 1;
 }
@@ -88,6 +99,8 @@ int workload(const std::vector<std::string_view>& arguments) {
   }
   // A page that has to be fetched first would be a sleep that no schedule asked for.
   ::mlockall(MCL_CURRENT | MCL_FUTURE);
+  // The kernel's thread that makes huge pages would take pages away for a moment all the same.
+  ::prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
   auto told = schedule->workload(cpu);
   if (!told) told = nlohmann::json{{"cannot", told.error().message()}};
   fmt::print("{}\n", told->dump());

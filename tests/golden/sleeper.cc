@@ -44,8 +44,8 @@ std::vector<Call> sleep_often() {
 
 Result<nlohmann::json> play(std::uint32_t cpu) {
   nlohmann::json told;
-  auto sleeper = Worker::start(
-      "sleeper", {.cpu = cpu, .policy = SCHED_FIFO, .priority = above_all}, [&told] {
+  auto sleeper =
+      Worker::start("sleeper", {.cpu = cpu, .policy = SCHED_FIFO, .priority = above_all}, [&told] {
         const std::uint64_t before = own_run_delay_ns();
         const auto calls = sleep_often();
         told = {{"tid", this_tid()},
@@ -74,6 +74,10 @@ void judge_sleeps(const std::vector<timeline::Span>& sleeps, const std::vector<C
   verdict.equal("sleeps not ended by the timer", not_by_timer, std::uint64_t{0});
 }
 
+// What lies between a wakeup and the CPU on a machine that has nothing else to do: some
+// microseconds, some hundred where the machine is emulated.
+constexpr std::uint64_t about_nothing_ns = 500'000;
+
 // The sums, against the clock and the kernel's own account.
 void judge_sums(const analysis::ThreadReport& thread, const nlohmann::json& told,
                 Verdict& verdict) {
@@ -82,12 +86,22 @@ void judge_sums(const analysis::ThreadReport& thread, const nlohmann::json& told
   for (const Call& call : calls) in_calls += call[1] - call[0];
   verdict.equal("ends `blocked`", ends_of(thread, timeline::SliceEnd::blocked),
                 std::uint64_t{times});
-  verdict.equal("slices", thread.slices, std::uint64_t{times});
+  // The last one is cut, where the clock was read after the last sleep.
+  verdict.equal("slices", thread.slices, std::uint64_t{times + 1});
   verdict.equal("block ns", thread.block_ns, std::uint64_t{0});
+  verdict.equal("unknown ns", thread.unknown_ns, std::uint64_t{0});
+  // How late the timer was, its slack included, only the clock beside it can tell: what the
+  // calls took is all sleep, but for the way into it and out of it.
   verdict.at_most("sleep ns, of what the calls took", thread.sleep_ns, in_calls);
-  verdict.within("sleep ns", static_cast<double>(thread.sleep_ns), times * each_ns, 0.05);
-  verdict.note(fmt::format("wait ns: {}, the kernel's own: {}", thread.wait_ns,
-                           told.at("run_delay_ns").get<std::uint64_t>()));
+  verdict.at_least("sleep, wait and run ns, of what the calls took",
+                   thread.sleep_ns + thread.wait_ns + thread.run_ns, in_calls);
+  verdict.note(fmt::format("sleep ns: {}, beyond 200 x 10 ms: {}; timer slack {} ns",
+                           thread.sleep_ns,
+                           static_cast<std::int64_t>(thread.sleep_ns - times * each_ns),
+                           told.at("slack_ns").get<std::uint64_t>()));
+  const std::uint64_t run_delay = told.at("run_delay_ns");
+  verdict.at_most("wait ns", thread.wait_ns, run_delay + times * about_nothing_ns);
+  verdict.note(fmt::format("the kernel's own account of its wait: {} ns", run_delay));
 }
 
 void judge(const Trial& trial, Verdict& verdict) {

@@ -113,6 +113,12 @@ Result<Worker> Worker::start(std::string name, Seat seat, std::function<void()> 
   return worker;
 }
 
+std::uint64_t Worker::cpu_ns() const {
+  clockid_t clock{};
+  if (task_ == nullptr || ::pthread_getcpuclockid(thread_, &clock) != 0) return 0;
+  return clock_ns(clock);
+}
+
 void Worker::join() {
   if (task_ == nullptr) return;
   ::pthread_join(thread_, nullptr);

@@ -58,6 +58,8 @@ class Worker {
   Worker& operator=(Worker&&) = delete;
   ~Worker() { join(); }
   void join();
+  // The kernel's account of it, while it lives.
+  [[nodiscard]] std::uint64_t cpu_ns() const;
 
  private:
   struct Task {

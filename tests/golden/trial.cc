@@ -114,8 +114,9 @@ void judge_capture(const analysis::Report& report, Verdict& verdict) {
     judge_check("agreement: bpf with the module", report.bpf_module_agree, verdict);
   }
   for (const std::string& detail : report.agreement_details) verdict.note(detail);
-  verdict.note(fmt::format("{} switches, {} records, {} bytes; witnesses: {}", report.switches,
-                           report.kept, report.bytes, fmt::join(witnesses, ", ")));
+  verdict.note(fmt::format("{} switches, {} records, {} bytes; a switch cost {:.0f} ns; by {}",
+                           report.switches, report.kept, report.bytes,
+                           report.overhead_ns_per_switch.value_or(0), fmt::join(witnesses, ", ")));
 }
 
 }  // namespace
@@ -138,13 +139,14 @@ std::uint64_t ends_of(const analysis::ThreadReport& thread, timeline::SliceEnd e
   return thread.ends.at(static_cast<std::size_t>(end));
 }
 
-Result<Verdict> try_schedule(const Schedule& schedule) {
+Result<Verdict> try_schedule(const Schedule& schedule, const std::filesystem::path& keep) {
   const auto dir = TempDir::create();
   if (!dir) return std::unexpected(dir.error());
   const Seats seats;
   Trial trial;
   trial.cpu = seats.stage();
-  trial.capture = dir->path() / "capture";
+  trial.capture =
+      keep.empty() ? dir->path() / "capture" : keep / fmt::format("{}.schedscope", schedule.name);
   const auto told = dir->path() / "told";
 
   const auto outcome = play(schedule, trial.cpu, trial.capture, told);

@@ -35,7 +35,9 @@ struct Trial {
 [[nodiscard]] std::uint64_t ends_of(const analysis::ThreadReport& thread, timeline::SliceEnd end);
 
 // Plays `schedule` under the tracer and holds the trace against its answer and against what is
-// true of every capture. Errors: nothing was traced.
-[[nodiscard]] Result<Verdict> try_schedule(const Schedule& schedule);
+// true of every capture, which is kept below `keep` unless that is empty. Errors: nothing was
+// traced.
+[[nodiscard]] Result<Verdict> try_schedule(const Schedule& schedule,
+                                           const std::filesystem::path& keep);
 
 }  // namespace schedscope::golden
