@@ -24,18 +24,17 @@ class Overhead final : public Pass {
     if (run_ns_ == 0) return;
     // With few switches, wakeups and timer ticks would make each look dear.
     if (switches_ >= least_switches) {
-      report.overhead_ns_per_switch =
-          static_cast<double>(run_ns_) / static_cast<double>(switches_);
+      report.overhead_ns_per_switch = static_cast<double>(run_ns_) / static_cast<double>(switches_);
     }
     const capture::Machine& machine = setup().machine;
     const double measured = static_cast<double>(machine.measured_ns);
     const double span = static_cast<double>(setup().end_ns - setup().start_ns);
     const double cpus = machine.cpus_online;
     if (measured <= 0 || span <= 0 || cpus <= 0) return;
-    report.overhead_cpu_percent =
-        100.0 *
-        (static_cast<double>(run_ns_) / measured + static_cast<double>(machine.agent_cpu_ns) / span) /
-        cpus;
+    report.overhead_cpu_percent = 100.0 *
+                                  (static_cast<double>(run_ns_) / measured +
+                                   static_cast<double>(machine.agent_cpu_ns) / span) /
+                                  cpus;
   }
 
  private:

@@ -29,7 +29,8 @@ struct ThreadReport {
   std::uint64_t run_ns = 0, wait_ns = 0, sleep_ns = 0, block_ns = 0, unknown_ns = 0, wall_ns = 0;
   std::uint64_t slices = 0;
   std::vector<std::uint64_t> ends;  // by SliceEnd
-  std::uint64_t wait_p50_ns = 0, wait_p99_ns = 0, wait_max_ns = 0;  // p50, p99: upper bounds, see metrics
+  std::uint64_t wait_p50_ns = 0, wait_p99_ns = 0,
+                wait_max_ns = 0;  // p50, p99: upper bounds, see metrics
   std::uint64_t slice_max_ns = 0, slice_max_at_ns = 0, wait_max_at_ns = 0;
   std::uint64_t migrations = 0;
   std::uint64_t wakeups = 0;
@@ -72,7 +73,7 @@ struct Finding {
   std::optional<timeline::ThreadIndex> thread{};
   std::optional<timeline::UserIndex> user_thread{};
   std::optional<std::uint16_t> cpu{};
-  std::uint64_t at_ns = 0;   // 0: the whole capture
+  std::uint64_t at_ns = 0;  // 0: the whole capture
   std::uint64_t for_ns = 0;
 };
 
@@ -82,7 +83,7 @@ struct Report {
   std::string file;
   std::uint64_t bytes = 0;
   bool complete = false;
-  std::string damage;  // "" when complete
+  std::string damage;                      // "" when complete
   std::uint64_t start_ns = 0, end_ns = 0;  // CLOCK_MONOTONIC of the reported span
 
   std::uint64_t produced = 0, kept = 0, switches = 0;
