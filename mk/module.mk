@@ -24,7 +24,7 @@ endif
 vm-module-%:
 	$(Q)tests/vm/kernels fetch $*
 	$(call say,KBUILD,$*)
-	$(Q)kdir=$$(tests/vm/kernels kdir $*) && release=$$(tests/vm/kernels release $*) && \
+	+$(Q)kdir=$$(tests/vm/kernels kdir $*) && release=$$(tests/vm/kernels release $*) && \
 	  $(call build_module,$$kdir,$$release)
 
 $(BUILD)/ledger-math-test: module/ledger_math_test.c module/ledger_math.h

@@ -108,6 +108,14 @@ Setup make_setup(const capture::Machine& machine, Window window) {
   return setup;
 }
 
+// Of a selection only what selected threads took part in was recorded: of everybody else, and
+// of the CPUs, too little for times of their own.
+void leave_out_bystanders(Report& report) {
+  std::erase_if(report.threads, [](const ThreadReport& thread) { return thread.who.bystander; });
+  report.cpus.clear();
+  report.cpus_conserved.reset();
+}
+
 }  // namespace
 
 struct Analysis::State {
@@ -163,6 +171,7 @@ Report Analysis::State::finish(std::uint64_t end_ns) {
     return entry.wall_ns == 0 && entry.who.born_ns != entry.who.gone_ns;
   };
   std::erase_if(report.threads, never_there);
+  if (!machine.filter.empty()) leave_out_bystanders(report);
   std::erase_if(report.user_threads, never_there);
   std::sort(report.threads.begin(), report.threads.end(), [](const auto& a, const auto& b) {
     return a.run_ns != b.run_ns ? a.run_ns > b.run_ns : a.who.index < b.who.index;

@@ -225,18 +225,18 @@ Result<void> Recorder::prepare() {
 }
 
 Result<void> Recorder::begin() {
+  cpu_before_ns_ = own_cpu_ns();
+  machine_.theft_ns = read_theft_ns();
+  probes_->measure(true);
+  measuring_ = true;
+  probes_->start();
+  // From here on silence of a CPU means that nothing happened there.
   machine_.start_ns = outcome_.start_ns = Clocks::now_ns();
   last_drain_ns_ = flushed_ns_ = outcome_.start_ns;
   auto writer = capture::Writer::create(options_.output, machine_);
   if (!writer) return std::unexpected(writer.error());
   writer_ = std::move(*writer);
-
-  cpu_before_ns_ = own_cpu_ns();
-  machine_.theft_ns = read_theft_ns();
   read_clocks();
-  probes_->measure(true);
-  measuring_ = true;
-  probes_->start();
   if (auto selected = selection_.apply(*probes_); !selected) {
     return std::unexpected(selected.error());
   }
