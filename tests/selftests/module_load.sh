@@ -11,20 +11,25 @@ times=20
 device=/dev/schedscope
 load=()
 
+# Each is a process group, since a shell that dies leaves its pipeline running.
 stop_load() {
-	[ ${#load[@]} -eq 0 ] || kill "${load[@]}" 2>/dev/null
-	wait 2>/dev/null
+	local leader
+	for leader in "${load[@]}"; do
+		kill -KILL -- "-$leader"
+		wait "$leader" 2>/dev/null
+	done
 	load=()
 }
 
 # What is left of the machine goes into switches, forks and readers.
 start_load() {
-	nice -n 19 bash -c 'while :; do echo; done | while read -r _; do :; done' &
-	load+=($!)
-	nice -n 19 bash -c 'while :; do (:); done' &
-	load+=($!)
-	nice -n 19 bash -c "while :; do cat $device >/dev/null 2>&1; done" &
-	load+=($!)
+	local work
+	set -m
+	for work in 'echo; done | while read -r; do :' '(:)' "cat $device"; do
+		nice -n 19 bash -c "while :; do $work; done" >/dev/null 2>&1 &
+		load+=($!)
+	done
+	set +m
 }
 
 loaded() {
