@@ -19,7 +19,12 @@ namespace {
 constexpr std::size_t most_details = 20;
 // Below it, what the kernel charges at its own moments weighs too much.
 constexpr std::uint64_t least_run_ns = 10'000'000;
+// Between the kernel's stamp of a switch and ours: the scheduler's own code. On a machine where
+// that is slow, an emulated one, so are the probes, whose run time is known.
 constexpr std::uint64_t slack_per_switch_ns = 5'000;
+constexpr std::uint64_t slack_in_probe_runs = 5;
+// A longer wait is one for other threads, at whose switches the kernel read its clock again.
+constexpr std::uint64_t most_woken_wait_ns = 1'000'000;
 constexpr std::uint64_t theft_reading_ns = 10'000'000;  // of Machine::theft_ns, each CPU
 
 class Agreement final : public Pass {
@@ -35,6 +40,17 @@ class Agreement final : public Pass {
     row.begin.split(slice, row.run_ns);
     row.end.split(slice, row.run_ns);
     row.run_ns += slice.end_ns - slice.begin_ns;
+  }
+
+  // A wakeup that asks for the CPU at once leaves the kernel's clock as it is for the switch that
+  // follows (rq_clock_skip_update): the kernel charges the wait in between as run time.
+  void span(const timeline::Span& span) override {
+    Row& row = at(rows_, span.thread);
+    const std::uint64_t ns = span.end_ns - span.begin_ns;
+    if (span.state == timeline::State::wait && row.was_off && ns <= most_woken_wait_ns) {
+      row.woken_wait_ns += ns;
+    }
+    row.was_off = span.state == timeline::State::sleep || span.state == timeline::State::block;
   }
 
   void record(RecordView record) override;
@@ -57,7 +73,9 @@ class Agreement final : public Pass {
   };
   struct Row {
     SwitchNumbers numbers;
-    std::uint64_t run_ns = 0;  // of its slices so far
+    std::uint64_t run_ns = 0;         // of its slices so far
+    std::uint64_t woken_wait_ns = 0;  // of its short waits after a sleep
+    bool was_off = false;             // its last span was a sleep or a block
     Reading begin, end;
   };
   struct Ledger {
@@ -70,7 +88,9 @@ class Agreement final : public Pass {
   void resolve_pending();
   void take_reading(Reading& reading, const schedscope_task& task, std::uint64_t run_ns);
   void take_account(const schedscope_account& account);
+  void take_stats(const schedscope_cpu_stats& stats);
   bool judge(const Row& row, ThreadReport& thread, Report& report) const;
+  bool run_agrees(const Row& row, const ThreadReport::Judge& judge) const;
   std::optional<bool> compare_ledger(const Row& row, ThreadReport& thread, Report& report) const;
   static void say(Report& report, std::string sentence);
 
@@ -80,6 +100,7 @@ class Agreement final : public Pass {
   schedscope_task pending_{};          // a walk's record that the timeline takes after us
   bool is_pending_ = false;
   bool gaps_ = false;
+  std::uint64_t per_switch_ns_ = slack_per_switch_ns;
 };
 
 void Agreement::record(RecordView record) {
@@ -110,13 +131,18 @@ void Agreement::record(RecordView record) {
       gaps_ = gaps_ || record.as<schedscope_lost>().tid == 0;
       return;
     case SCHEDSCOPE_REC_CPU_STATS:
-      for (const std::uint64_t lost : record.as<schedscope_cpu_stats>().lost) {
-        gaps_ = gaps_ || lost != 0;
-      }
+      take_stats(record.as<schedscope_cpu_stats>());
       return;
     default:
       return;
   }
+}
+
+void Agreement::take_stats(const schedscope_cpu_stats& stats) {
+  for (const std::uint64_t lost : stats.lost) gaps_ = gaps_ || lost != 0;
+  if (stats.rec.cpu != SCHEDSCOPE_CPU_NONE || stats.runs == 0) return;
+  const std::uint64_t probe_runs_ns = slack_in_probe_runs * stats.run_ns / stats.runs;
+  per_switch_ns_ = std::max(per_switch_ns_, probe_runs_ns);
 }
 
 // A record comes here before the timeline knows its thread; at the next one it does.
@@ -188,21 +214,27 @@ bool Agreement::judge(const Row& row, ThreadReport& thread, Report& report) cons
                             title_of(thread.who), kernel, recorded.value_or(0)));
     return false;
   }
-  const std::uint64_t a = thread.judge->kernel_run_ns;
-  const std::uint64_t b = thread.judge->recorded_run_ns;
-  const std::uint64_t apart = a > b ? a - b : b - a;
-  // A running thread's counter is as old as its last tick.
-  const std::uint64_t tick = 1'000'000'000ULL / std::max(setup().machine.hz, 100U);
-  const std::uint64_t slack = a / 1000 + kernel * slack_per_switch_ns +
+  if (run_agrees(row, *thread.judge)) return true;
+  say(report,
+      fmt::format("{}: the kernel counted {} of run time, {} were recorded.", title_of(thread.who),
+                  human_ns(thread.judge->kernel_run_ns), human_ns(thread.judge->recorded_run_ns)));
+  return false;
+}
+
+bool Agreement::run_agrees(const Row& row, const ThreadReport::Judge& judge) const {
+  const capture::Machine& machine = setup().machine;
+  if (judge.kernel_run_ns < least_run_ns) return true;
+  // A running thread's counter is as old as its last tick; a virtual CPU may have stood still
+  // since, for longer than that.
+  if (row.begin.on_cpu && machine.virtual_machine) return true;
+  const std::uint64_t tick = 1'000'000'000ULL / std::max(machine.hz, 100U);
+  const std::uint64_t slack = judge.kernel_run_ns / 1000 + judge.kernel_switches * per_switch_ns_ +
                               (row.begin.on_cpu ? tick : 0) + (row.end.on_cpu ? tick : 0);
   // With CONFIG_IRQ_TIME_ACCOUNTING the kernel leaves interrupt and stolen time out of a
   // thread's run time; a slice has it in.
-  const std::uint64_t theft =
-      b > a ? setup().machine.theft_ns + theft_reading_ns * setup().machine.cpus_online : 0;
-  if (a < least_run_ns || apart <= slack + theft) return true;
-  say(report, fmt::format("{}: the kernel counted {} of run time, {} were recorded.",
-                          title_of(thread.who), human_ns(a), human_ns(b)));
-  return false;
+  const std::uint64_t theft = machine.theft_ns + theft_reading_ns * machine.cpus_online;
+  return judge.recorded_run_ns <= judge.kernel_run_ns + slack + theft &&
+         judge.kernel_run_ns <= judge.recorded_run_ns + slack + row.woken_wait_ns;
 }
 
 // The module's ledger; nothing when there are no two readings to compare.

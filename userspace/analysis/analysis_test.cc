@@ -187,6 +187,32 @@ TEST(Agreement, KernelRunTimeWithinBounds) {
   }
 }
 
+// The kernel charges a woken thread from its wakeup on: here 10 x 1 us, and not a ms more.
+TEST(Agreement, KernelRunTimeHoldsTheShortWaitAfterAWakeup) {
+  for (const std::uint64_t beyond : {60'000U, 80'000U, 1'000'000U}) {
+    Script s = spinner_and_sleeper();
+    auto& end = s.task(105 * ms, 8, SCHEDSCOPE_TASK_END, 1, "sleeper");
+    end.switches = 10;
+    end.run_ns = 10 * (1 * ms - 1000) + 10'000 + beyond;
+    // 0.1 %, 5 us for each of 10 switches.
+    EXPECT_EQ(analyse(s, 110 * ms).kernel_counts_agree, beyond <= 60'000) << beyond;
+  }
+}
+
+TEST(Agreement, ASlowMachineHasSlowSwitches) {
+  for (const std::uint64_t probe_ns : {1'000U, 10'000U}) {
+    Script s = spinner_and_sleeper();
+    auto& end = s.task(105 * ms, 8, SCHEDSCOPE_TASK_END, 1, "sleeper");
+    end.switches = 10;
+    end.run_ns = 10 * ms + 400'000;
+    auto stats = make_record<schedscope_cpu_stats>(SCHEDSCOPE_REC_CPU_STATS, 109 * ms);
+    stats.run_ns = 100 * probe_ns;
+    stats.runs = 100;
+    s.add(stats);
+    EXPECT_EQ(analyse(s, 110 * ms).kernel_counts_agree, probe_ns == 10'000) << probe_ns;
+  }
+}
+
 TEST(Agreement, ModuleCountsTheSameSlices) {
   for (const std::uint64_t slices : {110U, 111U}) {
     Script s = spinner_and_sleeper();
