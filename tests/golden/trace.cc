@@ -19,6 +19,34 @@ void sort_by_end(std::vector<T>& stretches) {
 
 }  // namespace
 
+void Trace::record(RecordView record) {
+  switch (record.kind()) {
+    case SCHEDSCOPE_REC_SWITCH:
+      seen_active_.insert(record.as<schedscope_switch>().prev_tid);
+      ++arrivals_[record.as<schedscope_switch>().next_tid];
+      break;
+    case SCHEDSCOPE_REC_WAKING:
+    case SCHEDSCOPE_REC_WAKEUP_NEW:
+      seen_active_.insert(record.as<schedscope_waking>().waker_tid);
+      break;
+    case SCHEDSCOPE_REC_TASK:
+      seen_active_.insert(record.as<schedscope_task>().tid);
+      break;
+    default:
+      break;
+  }
+}
+
+Trace::Hidden Trace::hidden() const {
+  Hidden hidden;
+  for (const auto& [tid, count] : arrivals_) {
+    if (tid == 0 || seen_active_.contains(tid)) continue;
+    hidden.tids.push_back(tid);
+    hidden.arrivals += count;
+  }
+  return hidden;
+}
+
 std::vector<timeline::Slice> Trace::slices(std::vector<timeline::ThreadIndex> threads,
                                            std::uint64_t begin_ns, std::uint64_t end_ns) const {
   std::vector<timeline::Slice> out;

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <set>
 #include <vector>
 
 #include "timeline/sink.h"
@@ -15,6 +17,7 @@ class Trace final : public timeline::Sink {
   void slice(const timeline::Slice& slice) override { slices_.push_back(slice); }
   void span(const timeline::Span& span) override { spans_.push_back(span); }
   void hostages(const timeline::HostageSpan& span) override { hostages_.push_back(span); }
+  void record(RecordView record) override;
 
   // Those of `threads` that ended in [begin_ns, end_ns], in the order of their ends.
   [[nodiscard]] std::vector<timeline::Slice> slices(std::vector<timeline::ThreadIndex> threads,
@@ -26,10 +29,21 @@ class Trace final : public timeline::Sink {
                                                   std::uint64_t end_ns) const;
   [[nodiscard]] const std::vector<timeline::HostageSpan>& hostages() const { return hostages_; }
 
+  // Threads that the kernel runs and keeps from every probe: they get a CPU, but no probe is
+  // called while they have it, not even as they leave it, nor does a walk find them. Some hosts
+  // protect their own agents so. What such a thread does is lost, and no count can say so.
+  struct Hidden {
+    std::vector<std::uint32_t> tids;
+    std::uint64_t arrivals = 0;  // on any CPU: as many switches are missing
+  };
+  [[nodiscard]] Hidden hidden() const;
+
  private:
   std::vector<timeline::Slice> slices_;
   std::vector<timeline::Span> spans_;
   std::vector<timeline::HostageSpan> hostages_;
+  std::map<std::uint32_t, std::uint64_t> arrivals_;  // by tid
+  std::set<std::uint32_t> seen_active_;              // left a CPU, woke somebody, was walked
 };
 
 }  // namespace schedscope::golden
