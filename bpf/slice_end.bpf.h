@@ -46,6 +46,7 @@ static __always_inline void note_cause(struct cpu_state *state, __u32 cause, __u
 {
 	state->resched_cause = cause;
 	state->resched_tid = tid;
+	state->asked_by_nobody = 0;
 }
 
 static __always_inline void wakeup_begins(struct cpu_state *state, struct task_struct *task)
@@ -53,7 +54,7 @@ static __always_inline void wakeup_begins(struct cpu_state *state, struct task_s
 	__u32 cpu = task->thread_info.cpu;
 	struct cpu_state *target;
 
-	state->waking_tid = task->pid;
+	state->waking = (__u64)task;
 	if (kernel_tells_resched)
 		return;
 	target = cpu_state_of(cpu);
@@ -65,26 +66,45 @@ static __always_inline void wakeup_begins(struct cpu_state *state, struct task_s
 		note_cause(state, SCHEDSCOPE_SWITCH_TICK, 0);
 }
 
+/*
+ * A wakeup may begin on one CPU and end on the one that the thread is to run on, in an
+ * interrupt that the first has sent. There the kernel asks before it says who is woken.
+ */
 static __always_inline void wakeup_ends(struct cpu_state *state, struct task_struct *task)
 {
 	__u32 cpu = task->thread_info.cpu;
+	bool began_here = state->waking == (__u64)task;
 	struct cpu_state *target;
 	bool began_clear;
 
-	state->waking_tid = 0;
-	if (kernel_tells_resched)
-		return;
+	state->waking = 0;
 	target = cpu_state_of(cpu);
 	if (!target)
 		return;
+	if (kernel_tells_resched) {
+		if (!began_here && target->asked_by_nobody && cpu == bpf_get_smp_processor_id())
+			note_cause(target, SCHEDSCOPE_SWITCH_WAKEUP, task->pid);
+		return;
+	}
 	/* Woken elsewhere than it last was: all that is known is who asked there before. */
-	began_clear = cpu == state->waking_cpu ? state->waking_began_clear : !target->resched_cause;
+	began_clear = began_here && cpu == state->waking_cpu ? state->waking_began_clear :
+							       !target->resched_cause;
 	if (began_clear && cpu_needs_resched(target, cpu))
 		note_cause(target, SCHEDSCOPE_SWITCH_WAKEUP, task->pid);
 }
 
+/*
+ * Interrupts are off while a wakeup is in progress: none is on a CPU that takes the timer's or
+ * that switches. One that is left was sent on to another CPU.
+ */
+static __always_inline void no_wakeup_here(struct cpu_state *state)
+{
+	state->waking = 0;
+}
+
 static __always_inline void timer_begins(struct cpu_state *state)
 {
+	no_wakeup_here(state);
 	state->in_timer = 1;
 	state->timer_began_clear = !needs_resched(bpf_get_current_task_btf());
 	if (state->timer_began_clear)
@@ -99,19 +119,30 @@ static __always_inline void timer_ends(struct cpu_state *state)
 	state->in_timer = 0;
 }
 
+/* Who is being woken here and may ask for @cpu: only that it is to run on. */
+static __always_inline struct task_struct *wakes_for(struct cpu_state *here, __u32 cpu)
+{
+	struct task_struct *waking = (struct task_struct *)here->waking;
+
+	return waking && BPF_CORE_READ(waking, thread_info.cpu) == cpu ? waking : NULL;
+}
+
 /* The kernel says that @cpu was just asked; it says so once a request. */
 static __always_inline void kernel_asks(struct cpu_state *here, __u32 cpu)
 {
 	struct cpu_state *target = cpu_state_of(cpu);
+	struct task_struct *waking = wakes_for(here, cpu);
 
 	if (!target)
 		return;
-	if (here->waking_tid)
-		note_cause(target, SCHEDSCOPE_SWITCH_WAKEUP, here->waking_tid);
-	else if (here->in_timer)
+	if (waking) {
+		note_cause(target, SCHEDSCOPE_SWITCH_WAKEUP, BPF_CORE_READ(waking, pid));
+	} else if (here->in_timer) {
 		note_cause(target, SCHEDSCOPE_SWITCH_TICK, 0);
-	else
+	} else {
 		note_cause(target, 0, 0);
+		target->asked_by_nobody = 1;
+	}
 }
 
 /* prev == current at the switch: its registers say which system call it is in, if any. */
@@ -131,6 +162,7 @@ static __always_inline __u16 take_cause(struct cpu_state *state, struct task_str
 {
 	__u16 flags = preempt ? SCHEDSCOPE_SWITCH_PREEMPT : 0;
 
+	no_wakeup_here(state);
 	*resched_tid = 0;
 	if (prev->pid && (preempt || !prev_state)) {
 		flags |= state->resched_cause;

@@ -25,7 +25,7 @@ struct alignas(128) CpuState {
   std::uint64_t produced, lost, switches, seen_switches;
   std::uint64_t gap_count, gap_begin_ns, gap_end_ns;
   std::array<std::uint32_t, 8> slice_end;
-  std::uint64_t current;
+  std::uint64_t waking, current;
 };
 
 constexpr std::uint64_t mib = 1024 * 1024;
