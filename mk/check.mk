@@ -6,7 +6,7 @@ C_FILES   := $(wildcard module/*.c module/*.h module/uapi/*.h bpf/*.c bpf/*.h)
 SHELL_FILES = $(shell git ls-files | xargs -r grep -lE '^\#!/(usr/)?bin/(env )?(ba)?sh')
 
 .PHONY: check
-check: check-format check-shell check-kernel check-tidy
+check: check-format check-shell check-kernel check-page check-tidy
 
 .PHONY: check-format
 check-format:
