@@ -39,12 +39,14 @@ static __always_inline bool get_here(struct here *here)
 	return here->state;
 }
 
-#define RESERVE(here, kind, type) \
-	((type *)reserve((here)->state, (here)->cpu, (here)->now, (kind), sizeof(type)))
+static __always_inline void *reserve_here(const struct here *here, __u16 kind, __u64 size)
+{
+	return reserve(here->state, here->cpu, here->now, kind, size);
+}
 
 static __always_inline void send_task(struct here *here, struct task_struct *task)
 {
-	struct schedscope_task *rec = RESERVE(here, SCHEDSCOPE_REC_TASK, struct schedscope_task);
+	struct schedscope_task *rec = reserve_here(here, SCHEDSCOPE_REC_TASK, sizeof(*rec));
 
 	if (!rec)
 		return;
@@ -81,7 +83,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	introduce(&here, prev);
 	introduce(&here, next);
 	here.state->switches++;
-	rec = RESERVE(&here, SCHEDSCOPE_REC_SWITCH, struct schedscope_switch);
+	rec = reserve_here(&here, SCHEDSCOPE_REC_SWITCH, sizeof(*rec));
 	if (!rec)
 		return 0;
 	rec->rec.flags = flags;
@@ -108,7 +110,7 @@ static __always_inline void send_waking(struct here *here, struct task_struct *t
 	struct schedscope_waking *rec;
 
 	introduce(here, waker);
-	rec = RESERVE(here, kind, struct schedscope_waking);
+	rec = reserve_here(here, kind, sizeof(*rec));
 	if (!rec)
 		return;
 	rec->rec.flags = here->state->in_timer ? SCHEDSCOPE_WAKING_TIMER : 0;
@@ -168,7 +170,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	select_child(parent, child);
 	if (!is_selected(child->pid))
 		return 0;
-	rec = RESERVE(&here, SCHEDSCOPE_REC_FORK, struct schedscope_fork);
+	rec = reserve_here(&here, SCHEDSCOPE_REC_FORK, sizeof(*rec));
 	if (!rec)
 		return 0;
 	rec->parent_tid = parent->pid;
@@ -187,7 +189,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 
 	if (!get_here(&here) || !is_selected(task->pid))
 		return 0;
-	rec = RESERVE(&here, SCHEDSCOPE_REC_EXEC, struct schedscope_exec);
+	rec = reserve_here(&here, SCHEDSCOPE_REC_EXEC, sizeof(*rec));
 	if (rec) {
 		rec->tid = task->pid;
 		rec->old_tid = old_pid;
@@ -205,7 +207,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 
 	if (!get_here(&here) || !is_selected(task->pid))
 		return 0;
-	rec = RESERVE(&here, SCHEDSCOPE_REC_EXIT, struct schedscope_exit);
+	rec = reserve_here(&here, SCHEDSCOPE_REC_EXIT, sizeof(*rec));
 	if (!rec)
 		return 0;
 	rec->tid = task->pid;
@@ -224,7 +226,7 @@ int BPF_PROG(on_migrate, struct task_struct *task, int to_cpu)
 
 	if (!get_here(&here) || !is_selected(task->pid))
 		return 0;
-	rec = RESERVE(&here, SCHEDSCOPE_REC_MIGRATE, struct schedscope_migrate);
+	rec = reserve_here(&here, SCHEDSCOPE_REC_MIGRATE, sizeof(*rec));
 	if (!rec)
 		return 0;
 	rec->tid = task->pid;
@@ -244,7 +246,7 @@ int BPF_PROG(on_rename, struct task_struct *task, const char *comm)
 
 	if (!get_here(&here) || !is_selected(task->pid))
 		return 0;
-	rec = RESERVE(&here, SCHEDSCOPE_REC_TASK, struct schedscope_task);
+	rec = reserve_here(&here, SCHEDSCOPE_REC_TASK, sizeof(*rec));
 	if (!rec)
 		return 0;
 	fill_task(rec, task);

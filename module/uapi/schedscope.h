@@ -56,7 +56,7 @@ struct schedscope_rec {
 };
 
 /* Flags of SCHEDSCOPE_REC_SWITCH: what is known of why prev left the CPU. */
-#define SCHEDSCOPE_SWITCH_PREEMPT	(1 << 0) /* kernel-mode preemption: prev stays runnable, whatever prev_state says */
+#define SCHEDSCOPE_SWITCH_PREEMPT	(1 << 0) /* in the kernel: prev stays runnable */
 #define SCHEDSCOPE_SWITCH_YIELD		(1 << 1) /* prev is inside sched_yield(2) */
 #define SCHEDSCOPE_SWITCH_TICK		(1 << 2) /* the timer tick asked for it */
 #define SCHEDSCOPE_SWITCH_WAKEUP	(1 << 3) /* a wakeup asked for it: see resched_tid */
@@ -93,7 +93,7 @@ struct schedscope_switch {
 };
 
 /* Flags of SCHEDSCOPE_REC_WAKING. */
-#define SCHEDSCOPE_WAKING_TIMER		(1 << 0) /* from inside the timer interrupt: waker_tid was only interrupted */
+#define SCHEDSCOPE_WAKING_TIMER		(1 << 0) /* by the timer interrupt: waker_tid did nothing */
 
 /**
  * struct schedscope_waking - a thread is about to be made runnable
@@ -177,7 +177,7 @@ struct schedscope_migrate {
 #define SCHEDSCOPE_TASK_END		(1 << 2) /* from the walk at its end */
 #define SCHEDSCOPE_TASK_ON_CPU		(1 << 3) /* was on a CPU when it was read */
 #define SCHEDSCOPE_TASK_ON_RQ		(1 << 4) /* was in a run queue when it was read */
-#define SCHEDSCOPE_TASK_BYSTANDER	(1 << 5) /* not selected: recorded only where it meets one that is */
+#define SCHEDSCOPE_TASK_BYSTANDER	(1 << 5) /* not selected, but met one that is */
 
 /**
  * struct schedscope_task - who a thread is; sent once, and again when it changes
@@ -218,7 +218,7 @@ struct schedscope_task {
 /* Why records were lost: append-only. */
 #define SCHEDSCOPE_LOST_RING_FULL	0 /* no room in the CPU's ring */
 #define SCHEDSCOPE_LOST_RECURSION	1 /* the probe was already active on that CPU */
-#define SCHEDSCOPE_LOST_OVERRUN		2 /* a user-thread ring was overwritten before it was read */
+#define SCHEDSCOPE_LOST_OVERRUN		2 /* a ring of user threads was overwritten unread */
 #define SCHEDSCOPE_LOST_WRITE		3 /* the capture file could not be written */
 #define SCHEDSCOPE_LOST_INVALID		4 /* a user-thread record that made no sense */
 #define SCHEDSCOPE_LOST_CAUSES		5

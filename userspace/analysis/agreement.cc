@@ -25,6 +25,8 @@ constexpr std::uint64_t slack_per_switch_ns = 5'000;
 constexpr std::uint64_t slack_in_probe_runs = 5;
 // A longer wait is one for other threads, at whose switches the kernel read its clock again.
 constexpr std::uint64_t most_woken_wait_ns = 1'000'000;
+// A virtual CPU may stand still in the middle of it, while its host runs something else.
+constexpr std::uint64_t most_woken_wait_virtual_ns = 100'000'000;
 constexpr std::uint64_t theft_reading_ns = 10'000'000;  // of Machine::theft_ns, each CPU
 
 class Agreement final : public Pass {
@@ -47,7 +49,9 @@ class Agreement final : public Pass {
   void span(const timeline::Span& span) override {
     Row& row = at(rows_, span.thread);
     const std::uint64_t ns = span.end_ns - span.begin_ns;
-    if (span.state == timeline::State::wait && row.was_off && ns <= most_woken_wait_ns) {
+    const std::uint64_t most =
+        setup().machine.virtual_machine ? most_woken_wait_virtual_ns : most_woken_wait_ns;
+    if (span.state == timeline::State::wait && row.was_off && ns <= most) {
       row.woken_wait_ns += ns;
     }
     row.was_off = span.state == timeline::State::sleep || span.state == timeline::State::block;

@@ -13,8 +13,8 @@ struct Unit {
   std::string_view name;
   double ns;
 };
-constexpr std::array<Unit, 7> units = {{
-    {"", 1e9}, {"s", 1e9}, {"ms", 1e6}, {"us", 1e3}, {"ns", 1}, {"m", 60e9}, {"h", 3600e9}}};
+constexpr std::array<Unit, 7> units = {
+    {{"", 1e9}, {"s", 1e9}, {"ms", 1e6}, {"us", 1e3}, {"ns", 1}, {"m", 60e9}, {"h", 3600e9}}};
 
 }  // namespace
 

@@ -13,7 +13,8 @@ namespace {
 std::optional<std::size_t> printable_sequence(std::string_view bytes) {
   const auto at = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
   const unsigned char lead = at(0);
-  if (lead < 0x80) return lead >= 0x20 && lead != 0x7f ? std::optional<std::size_t>(1) : std::nullopt;
+  if (lead < 0x80)
+    return lead >= 0x20 && lead != 0x7f ? std::optional<std::size_t>(1) : std::nullopt;
   const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
   if (lead < 0xc2 || lead > 0xf4 || bytes.size() < length) return std::nullopt;
   std::uint32_t code = lead & (0x7fU >> length);

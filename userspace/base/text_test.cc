@@ -17,8 +17,8 @@ TEST(Printable, KeepsTextAndEscapesTheRest) {
 }
 
 TEST(Printable, RefusesMalformedUtf8) {
-  EXPECT_EQ(printable("\xc3"sv), "\\xc3");              // cut off
-  EXPECT_EQ(printable("\xc0\xaf"sv), "\\xc0\\xaf");     // overlong
+  EXPECT_EQ(printable("\xc3"sv), "\\xc3");                    // cut off
+  EXPECT_EQ(printable("\xc0\xaf"sv), "\\xc0\\xaf");           // overlong
   EXPECT_EQ(printable("\xed\xa0\x80"sv), "\\xed\\xa0\\x80");  // surrogate
   EXPECT_EQ(printable("\xe2\x80\xae"sv), "\\xe2\\x80\\xae");  // right-to-left override
   EXPECT_EQ(printable("\xf5\x80\x80\x80"sv), "\\xf5\\x80\\x80\\x80");

@@ -19,8 +19,7 @@ void each_member(SomeMachine& machine, Visit visit) {
   auto& [kernel, kernel_build, hostname, cpus, cpus_online, hz, scheduler, sched_features,
          base_slice_ns, rr_timeslice_ms, preempt_model, autogroup, virtual_machine, clocksource,
          recorder_pid, command, witnesses, missing, start_ns, ring_bytes, filter, agent_cpu_ns,
-         measured_ns, theft_ns] =
-      machine;
+         measured_ns, theft_ns] = machine;
   visit("kernel", kernel);
   visit("kernel_build", kernel_build);
   visit("hostname", hostname);

@@ -34,8 +34,9 @@ class Reader {
   // Whole after next() returned nothing:
   [[nodiscard]] bool complete() const;              // finish() was reached, nothing damaged
   [[nodiscard]] const std::string& damage() const;  // a sentence, empty when complete
-  [[nodiscard]] std::uint64_t end_ns() const;       // of recording; the last record's time when cut off
-  [[nodiscard]] std::uint64_t late_records() const; // older than a watermark: order not certain there
+  [[nodiscard]] std::uint64_t end_ns() const;  // of recording; the last record's time when cut off
+  [[nodiscard]] std::uint64_t late_records()
+      const;  // older than a watermark: order not certain there
   [[nodiscard]] std::uint64_t unknown_records() const;  // of kinds newer than this program
   [[nodiscard]] std::uint64_t file_bytes() const;
 

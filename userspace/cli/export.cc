@@ -18,9 +18,8 @@ struct Arguments {
 };
 
 Result<Exit> run_export(const Arguments& arguments) {
-  auto done = arguments.to == "perfetto"
-                  ? report::export_perfetto(arguments.file, arguments.output)
-                  : report::export_json(arguments.file, arguments.output);
+  auto done = arguments.to == "perfetto" ? report::export_perfetto(arguments.file, arguments.output)
+                                         : report::export_json(arguments.file, arguments.output);
   if (!done) return std::unexpected(done.error());
   return Exit::done;
 }
@@ -31,7 +30,8 @@ void add_export(CLI::App& app, Run& run) {
   CLI::App* verb = app.add_subcommand("export", "Convert a capture for another tool");
   auto arguments = std::make_shared<Arguments>();
   verb->add_option("file", arguments->file, "The capture")->required();
-  verb->add_option("--to", arguments->to, "perfetto: a trace for ui.perfetto.dev; json: a record a line")
+  verb->add_option("--to", arguments->to,
+                   "perfetto: a trace for ui.perfetto.dev; json: a record a line")
       ->required()
       ->check(CLI::IsMember({"perfetto", "json"}));
   verb->add_option("-o,--output", arguments->output, "The file to write")->required();

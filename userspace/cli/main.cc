@@ -27,8 +27,9 @@ int main(int argc, char** argv) {
                "schedscope");
   app.set_version_flag("--version", SCHEDSCOPE_VERSION);
   app.require_subcommand(1);
-  app.footer("Exit status: 0 done, 1 a finding you asked to fail on, 2 wrong usage,\n"
-             "3 this machine can't do it, 4 a broken or incomplete input.");
+  app.footer(
+      "Exit status: 0 done, 1 a finding you asked to fail on, 2 wrong usage,\n"
+      "3 this machine can't do it, 4 a broken or incomplete input.");
   schedscope::cli::Run run;
   schedscope::cli::add_doctor(app, run);
   schedscope::cli::add_record(app, run);

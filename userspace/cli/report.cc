@@ -102,7 +102,8 @@ void add_report(CLI::App& app, Run& run) {
   verb->add_flag("--json", arguments->json, "As JSON");
   verb->add_option("--html", arguments->html, "Write a page with a timeline here");
   verb->add_option("--lab", arguments->lab, "A lab.json whose verdicts the page shows too");
-  verb->add_option("--thread", arguments->thread, "Only threads with this tid or in whose name it is");
+  verb->add_option("--thread", arguments->thread,
+                   "Only threads with this tid or in whose name it is");
   verb->add_option("--top", arguments->top, "Rows of each table, 0 for all")->capture_default_str();
   verb->add_option("--from", arguments->from, "From this time after the start: 1.5s, 200ms");
   verb->add_option("--to", arguments->to, "Up to this time after the start");

@@ -27,7 +27,8 @@ Result<Pipe> make_pipe() {
 }
 
 // The child's side: between fork and exec only calls that are safe there.
-[[noreturn]] void become(const std::vector<char*>& arguments, int gate, int verdict, int stdout_fd) {
+[[noreturn]] void become(const std::vector<char*>& arguments, int gate, int verdict,
+                         int stdout_fd) {
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);

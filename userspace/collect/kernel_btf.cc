@@ -7,7 +7,9 @@
 
 namespace schedscope::collect {
 
-void KernelBtf::Free::operator()(btf* btf) const { btf__free(btf); }
+void KernelBtf::Free::operator()(btf* btf) const {
+  btf__free(btf);
+}
 
 Result<KernelBtf> KernelBtf::load() {
   btf* loaded = btf__load_vmlinux_btf();
@@ -25,7 +27,8 @@ bool KernelBtf::has_tracepoint(std::string_view name) const {
 }
 
 bool KernelBtf::has_field(std::string_view structure, std::string_view field) const {
-  const int id = btf__find_by_name_kind(btf_.get(), std::string(structure).c_str(), BTF_KIND_STRUCT);
+  const int id =
+      btf__find_by_name_kind(btf_.get(), std::string(structure).c_str(), BTF_KIND_STRUCT);
   if (id <= 0) return false;
   const btf_type* type = btf__type_by_id(btf_.get(), static_cast<__u32>(id));
   const btf_member* member = btf_members(type);

@@ -75,8 +75,8 @@ capture::Machine read_machine() {
     machine.scheduler = btf->has_field("sched_entity", "deadline") ? "eevdf" : "cfs";
   }
   machine.sched_features = read_text("/sys/kernel/debug/sched/features").value_or("");
-  machine.base_slice_ns = static_cast<std::uint64_t>(
-      read_number("/sys/kernel/debug/sched/base_slice_ns").value_or(0));
+  machine.base_slice_ns =
+      static_cast<std::uint64_t>(read_number("/sys/kernel/debug/sched/base_slice_ns").value_or(0));
   machine.rr_timeslice_ms =
       static_cast<std::uint64_t>(read_number("/proc/sys/kernel/sched_rr_timeslice_ms").value_or(0));
   machine.preempt_model = preempt_model();

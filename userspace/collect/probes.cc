@@ -50,9 +50,9 @@ std::unexpected<Error> load_failure(std::string_view tried, int code) {
   if (code == EPERM || code == EACCES) {
     return fail_errno(tried, "run as root, or with CAP_BPF and CAP_PERFMON", Exit::machine, code);
   }
-  Error error = fail_errno(tried, "`schedscope doctor` says what this machine can do",
-                           Exit::machine, code)
-                    .error();
+  Error error =
+      fail_errno(tried, "`schedscope doctor` says what this machine can do", Exit::machine, code)
+          .error();
   if (!last_words.empty()) error.wrong += " (" + last_words + ")";
   return std::unexpected(std::move(error));
 }
@@ -113,7 +113,9 @@ Probes::Probes(Probes&&) noexcept = default;
 Probes& Probes::operator=(Probes&&) noexcept = default;
 Probes::~Probes() = default;
 
-std::uint64_t Probes::default_ring_bytes() { return 8 * mib; }
+std::uint64_t Probes::default_ring_bytes() {
+  return 8 * mib;
+}
 
 Result<void> Probes::State::open(const ProbeOptions& options) {
   skeleton.reset(record_bpf__open());
@@ -151,8 +153,8 @@ void Probes::State::choose_programs(const KernelBtf& btf) {
 Result<void> Probes::State::make_rings(std::uint64_t bytes) {
   contexts.reserve(cpus);  // the rings keep pointers into it
   for (std::uint32_t cpu = 0; cpu < cpus; ++cpu) {
-    Fd ring(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "cpu_ring", 0, 0, static_cast<__u32>(bytes),
-                           nullptr));
+    Fd ring(
+        bpf_map_create(BPF_MAP_TYPE_RINGBUF, "cpu_ring", 0, 0, static_cast<__u32>(bytes), nullptr));
     if (!ring.valid()) return load_failure("make a ring for each CPU", errno);
     const int fd = ring.get();
     if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.rings), &cpu, &fd, BPF_ANY) != 0) {
@@ -214,8 +216,12 @@ Result<void> Probes::select(std::uint32_t tid) {
   return fail_errno(fmt::format("select thread {}", tid));
 }
 
-void Probes::start() { state_->skeleton->bss->recording = true; }
-void Probes::stop() { state_->skeleton->bss->recording = false; }
+void Probes::start() {
+  state_->skeleton->bss->recording = true;
+}
+void Probes::stop() {
+  state_->skeleton->bss->recording = false;
+}
 
 void Probes::drain(const Take& take) {
   state_->take = &take;
@@ -324,8 +330,8 @@ void Probes::measure(bool on) {
 std::vector<schedscope_cpu_stats> Probes::stats() const {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
-  const std::uint64_t now_ns =
-      static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
+  const std::uint64_t now_ns = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+                               static_cast<std::uint64_t>(now.tv_nsec);
 
   std::vector<schedscope_cpu_stats> all;
   for (std::uint32_t cpu = 0; cpu < state_->cpus; ++cpu) {
@@ -346,7 +352,9 @@ std::vector<schedscope_cpu_stats> Probes::stats() const {
   return all;
 }
 
-const std::vector<std::string>& Probes::missing() const { return state_->missing; }
+const std::vector<std::string>& Probes::missing() const {
+  return state_->missing;
+}
 
 std::uint64_t Probes::selection_failed() const {
   return state_->skeleton->bss->selection_failed;

@@ -212,9 +212,8 @@ Result<void> Recorder::prepare() {
   } else if (ledger.error().code != ENOENT) {
     warn(ledger.error().message());
   }
-  auto rings = UserRings::create([this](std::uint32_t pid) {
-    return !selection_.filtering() || processes_.contains(pid);
-  });
+  auto rings = UserRings::create(
+      [this](std::uint32_t pid) { return !selection_.filtering() || processes_.contains(pid); });
   if (!rings) return std::unexpected(rings.error());
   user_rings_.emplace(std::move(*rings));
   if (!user_rings_->warning().empty()) machine_.missing.push_back(user_rings_->warning());
@@ -258,9 +257,8 @@ bool Recorder::is_over() {
     outcome_.command_status = command_->status();
     if (outcome_.command_status) return true;
   }
-  return options_.duration &&
-         Clocks::now_ns() - outcome_.start_ns >=
-             static_cast<std::uint64_t>(options_.duration->count());
+  return options_.duration && Clocks::now_ns() - outcome_.start_ns >=
+                                  static_cast<std::uint64_t>(options_.duration->count());
 }
 
 Result<void> Recorder::loop() {
@@ -285,8 +283,8 @@ Result<void> Recorder::loop() {
 void Recorder::drain() {
   const std::uint64_t began = Clocks::now_ns();
   probes_->drain([this](std::uint32_t cpu, RecordView record) { keep(cpu, record); });
-  user_rings_->drain(
-      clocks_, [this](std::uint64_t source, RecordView record) { keep(source, record); });
+  user_rings_->drain(clocks_,
+                     [this](std::uint64_t source, RecordView record) { keep(source, record); });
   last_drain_ns_ = began;
   if (measuring_ && probes_->measured_switches() >= measured_switches) stop_measuring();
 }
@@ -315,8 +313,8 @@ void Recorder::read_clocks() {
 
 void Recorder::read_ledger(std::uint16_t flag) {
   if (!ledger_) return;
-  const auto read = ledger_->read(
-      flag, [&](RecordView record) { keep(capture::Writer::agent_source, record); });
+  const auto read =
+      ledger_->read(flag, [&](RecordView record) { keep(capture::Writer::agent_source, record); });
   if (!read) warn(read.error().message());
 }
 

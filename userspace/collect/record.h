@@ -21,17 +21,18 @@ struct Options {
   std::vector<std::string> cgroups;  // paths below the cgroup2 mount
   std::vector<std::string> comms;    // globs
   std::optional<std::chrono::nanoseconds> duration;
-  std::vector<std::string> command;  // recorded with its children, unless other things are selected too
-  bool whole_machine = false;        // with a command: record everything while it runs
-  std::uint64_t ring_bytes = 0;      // of each CPU, power of two; 0: the default
-  int command_stdout = -1;           // where the command's stdout goes; -1: ours
+  std::vector<std::string>
+      command;                   // recorded with its children, unless other things are selected too
+  bool whole_machine = false;    // with a command: record everything while it runs
+  std::uint64_t ring_bytes = 0;  // of each CPU, power of two; 0: the default
+  int command_stdout = -1;       // where the command's stdout goes; -1: ours
 };
 
 // How a recording went.
 struct Outcome {
   std::uint64_t start_ns = 0, end_ns = 0;
-  std::uint64_t records = 0;      // kept
-  std::uint64_t lost = 0;         // all causes
+  std::uint64_t records = 0;  // kept
+  std::uint64_t lost = 0;     // all causes
   std::uint64_t file_bytes = 0;
   std::optional<int> command_status;  // as from waitpid
   bool interrupted = false;           // SIGINT or SIGTERM ended it

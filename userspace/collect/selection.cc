@@ -76,10 +76,10 @@ Result<fs::path> cgroup_directory(const std::string& path) {
 
 Result<Selection> Selection::from(const Options& options) {
   Selection selection;
-  selection.filtering_ = !options.whole_machine &&
-                         !(options.pids.empty() && options.tids.empty() &&
-                           options.cgroups.empty() && options.comms.empty() &&
-                           options.command.empty());
+  selection.filtering_ =
+      !options.whole_machine &&
+      !(options.pids.empty() && options.tids.empty() && options.cgroups.empty() &&
+        options.comms.empty() && options.command.empty());
   selection.pids_ = options.pids;
   selection.tids_ = options.tids;
   selection.comms_ = options.comms;
