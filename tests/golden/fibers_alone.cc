@@ -27,8 +27,13 @@ constexpr std::uint64_t goes = 2;
 constexpr std::uint64_t shortest_ns = 1'000'000;
 constexpr std::uint64_t step_ns = 10'000;
 
-std::string name_of_fiber(std::size_t i) {
-  return fmt::format("worker-{}", i);
+// Where the kernel's own account says that the carrier had to wait for longer, the machine played
+// something else (held up for so long that real-time threads are throttled), and may try again.
+constexpr std::uint64_t alone_ns = 100'000;
+constexpr int attempts = 5;
+
+std::string name_of_fiber(int attempt, std::size_t i) {
+  return fmt::format("worker-{}-{}", attempt, i);
 }
 
 // What a fiber worked, as the kernel accounts for its carrier: between its own readings of that
@@ -68,13 +73,20 @@ class Book {
   std::vector<Worked> worked_;
 };
 
-void run_fibers(nlohmann::json& least, nlohmann::json& most) {
+struct Played {
+  std::uint32_t tid = 0;
+  std::uint64_t delay_ns = 0;  // the carrier's wait, by the kernel's account
+  std::vector<Worked> worked;
+};
+
+Played run_fibers(int attempt) {
   boost::fibers::use_scheduling_algorithm<observed<boost::fibers::algo::round_robin>>();
   std::vector<boost::fibers::fiber> fibers;
   Book book;
+  const std::uint64_t delay_ns = own_run_delay_ns();
   for (std::size_t i = 0; i < fiber_count; ++i) {
-    fibers.emplace_back(boost::fibers::launch::post, [&book, i] {
-      name_fiber(name_of_fiber(i).c_str());
+    fibers.emplace_back(boost::fibers::launch::post, [&book, attempt, i] {
+      name_fiber(name_of_fiber(attempt, i).c_str());
       for (std::uint64_t go = 0; go < goes; ++go) {
         if (go != 0) boost::this_fiber::yield();
         book.work(i);
@@ -84,23 +96,37 @@ void run_fibers(nlohmann::json& least, nlohmann::json& most) {
   book.begin();
   for (auto& fiber : fibers) fiber.join();
   book.close(thread_cpu_ns());
-  for (const Worked& worked : book.worked()) {
-    least.push_back(worked.least_ns);
-    most.push_back(worked.most_ns);
-  }
+  return {.tid = this_tid(), .delay_ns = own_run_delay_ns() - delay_ns, .worked = book.worked()};
 }
 
 Result<nlohmann::json> play(std::uint32_t cpu) {
-  std::uint32_t tid = 0;
+  Played played;
+  int attempt = 0;
+  do {
+    // Real-time threads have used up none of a second that has just begun.
+    if (++attempt > 1) sleep_until(now_ns() + 1'000'000'000);
+    auto carrier =
+        Worker::start("carrier", {.cpu = cpu, .policy = SCHED_FIFO, .priority = above_all},
+                      [&] { played = run_fibers(attempt); });
+    if (!carrier) return std::unexpected(carrier.error());
+    carrier->join();
+  } while (played.delay_ns > alone_ns && attempt < attempts);
+  if (played.delay_ns > alone_ns) {
+    return fail("play a carrier that is alone",
+                fmt::format("the kernel made it wait in each of {} tries, in the last for {} ns",
+                            attempts, played.delay_ns),
+                "run on a machine that is less busy");
+  }
   nlohmann::json least, most;
-  auto carrier =
-      Worker::start("carrier", {.cpu = cpu, .policy = SCHED_FIFO, .priority = above_all}, [&] {
-        tid = this_tid();
-        run_fibers(least, most);
-      });
-  if (!carrier) return std::unexpected(carrier.error());
-  carrier->join();
-  return nlohmann::json{{"pid", ::getpid()}, {"tid", tid}, {"least_ns", least}, {"most_ns", most}};
+  for (const Worked& worked : played.worked) {
+    least.push_back(worked.least_ns);
+    most.push_back(worked.most_ns);
+  }
+  return nlohmann::json{{"pid", ::getpid()},
+                        {"tid", played.tid},
+                        {"attempt", attempt},
+                        {"least_ns", least},
+                        {"most_ns", most}};
 }
 
 // Sums over all fibers.
@@ -117,7 +143,7 @@ void judge_work(const std::string& who, std::uint64_t running_ns, std::uint64_t 
 
 void judge_fiber(const Trial& trial, std::size_t i, Sums& sums, Verdict& verdict) {
   using timeline::UserState;
-  const std::string name = name_of_fiber(i);
+  const std::string name = name_of_fiber(trial.told.at("attempt"), i);
   const auto* fiber = find_fiber(trial, name);
   if (fiber == nullptr) return verdict.holds(name + ": is in the report, once", false);
   const std::uint64_t running = ns_of(*fiber, UserState::running);

@@ -5,12 +5,10 @@
 #include <time.h>
 
 #include <array>
-#include <cstdio>
 #include <vector>
 
 #include <fmt/format.h>
 
-#include "base/file.h"
 #include "schedule.h"
 #include "stage.h"
 
@@ -22,14 +20,6 @@ constexpr std::uint64_t each_ns = 10'000'000;
 
 // The clock before and after one sleep.
 using Call = std::array<std::uint64_t, 2>;
-
-// The time that the kernel itself says the calling thread spent in a run queue.
-std::uint64_t own_run_delay_ns() {
-  unsigned long long run = 0, delay = 0;
-  const auto text = read_text("/proc/thread-self/schedstat");
-  if (!text || std::sscanf(text->c_str(), "%llu %llu", &run, &delay) != 2) return 0;
-  return delay;
-}
 
 std::vector<Call> sleep_often() {
   std::vector<Call> calls(times);

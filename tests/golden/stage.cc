@@ -8,8 +8,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 
 #include <fmt/format.h>
+
+#include "base/file.h"
 
 namespace schedscope::golden {
 namespace {
@@ -60,6 +63,13 @@ std::uint64_t now_ns() {
 
 std::uint64_t thread_cpu_ns() {
   return clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+std::uint64_t own_run_delay_ns() {
+  unsigned long long run = 0, delay = 0;
+  const auto text = read_text("/proc/thread-self/schedstat");
+  if (!text || std::sscanf(text->c_str(), "%llu %llu", &run, &delay) != 2) return 0;
+  return delay;
 }
 
 std::uint32_t this_tid() {

@@ -19,11 +19,12 @@ namespace schedscope::golden {
 
 [[nodiscard]] std::uint64_t now_ns();         // CLOCK_MONOTONIC
 [[nodiscard]] std::uint64_t thread_cpu_ns();  // the kernel's account of the calling thread
+// The time that the kernel itself says the calling thread spent in a run queue.
+[[nodiscard]] std::uint64_t own_run_delay_ns();
 [[nodiscard]] std::uint32_t this_tid();
 // Sleeps until CLOCK_MONOTONIC shows `ns`.
 void sleep_until(std::uint64_t ns);
-// Runs in user mode until the kernel has charged `ns` more to the calling thread; returns what
-// it has charged.
+// Runs until the kernel has charged `ns` more to the calling thread; returns what it has charged.
 std::uint64_t work(std::uint64_t ns);
 
 // A futex of this process alone.

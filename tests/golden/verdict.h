@@ -40,6 +40,7 @@ class Verdict {
   void skip(std::string reason) { skip_reason_ = std::move(reason); }
 
   [[nodiscard]] bool ok() const { return wrong_ == 0; }
+  [[nodiscard]] std::size_t wrong() const { return wrong_; }
   [[nodiscard]] const std::string& skip_reason() const { return skip_reason_; }
   // One line each, of those that did not hold marked so.
   [[nodiscard]] std::string text(std::string_view indent) const {
