@@ -59,8 +59,9 @@ bool run_one(std::size_t number, const Schedule& schedule, const Wish& wish) {
   fmt::print("{}ok {} - {}{}{}\n", ok ? "" : "not ", number, schedule.name,
              skipped ? " # SKIP " : "", skipped ? verdict->skip_reason() : "");
   if (!verdict) fmt::print("# {}\n", verdict.error().message());
-  if (!ok) fmt::print("# the answer: {}\n", schedule.answer);
-  if (verdict && (!ok || wish.verbose)) fmt::print("{}", verdict->text("# "));
+  if (!ok || (verdict && !verdict->ok())) fmt::print("# the answer: {}\n", schedule.answer);
+  // What is wrong in a schedule that is skipped is said too.
+  if (verdict && (!verdict->ok() || wish.verbose)) fmt::print("{}", verdict->text("# "));
   std::fflush(stdout);
   return ok;
 }

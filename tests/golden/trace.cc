@@ -23,7 +23,7 @@ void Trace::record(RecordView record) {
   switch (record.kind()) {
     case SCHEDSCOPE_REC_SWITCH:
       seen_active_.insert(record.as<schedscope_switch>().prev_tid);
-      ++arrivals_[record.as<schedscope_switch>().next_tid];
+      ++arrivals_[record.as<schedscope_switch>().next_tid][record.cpu()];
       break;
     case SCHEDSCOPE_REC_WAKING:
     case SCHEDSCOPE_REC_WAKEUP_NEW:
@@ -37,12 +37,15 @@ void Trace::record(RecordView record) {
   }
 }
 
-Trace::Hidden Trace::hidden() const {
+Trace::Hidden Trace::hidden(std::uint32_t cpu) const {
   Hidden hidden;
-  for (const auto& [tid, count] : arrivals_) {
+  for (const auto& [tid, counts] : arrivals_) {
     if (tid == 0 || seen_active_.contains(tid)) continue;
     hidden.tids.push_back(tid);
-    hidden.arrivals += count;
+    for (const auto& [where, count] : counts) {
+      hidden.arrivals += count;
+      if (where == cpu) hidden.arrivals_here += count;
+    }
   }
   return hidden;
 }

@@ -34,16 +34,17 @@ class Trace final : public timeline::Sink {
   // protect their own agents so. What such a thread does is lost, and no count can say so.
   struct Hidden {
     std::vector<std::uint32_t> tids;
-    std::uint64_t arrivals = 0;  // on any CPU: as many switches are missing
+    std::uint64_t arrivals = 0;       // on any CPU: as many switches are missing
+    std::uint64_t arrivals_here = 0;  // on the CPU that was asked for
   };
-  [[nodiscard]] Hidden hidden() const;
+  [[nodiscard]] Hidden hidden(std::uint32_t cpu) const;
 
  private:
   std::vector<timeline::Slice> slices_;
   std::vector<timeline::Span> spans_;
   std::vector<timeline::HostageSpan> hostages_;
-  std::map<std::uint32_t, std::uint64_t> arrivals_;  // by tid
-  std::set<std::uint32_t> seen_active_;              // left a CPU, woke somebody, was walked
+  std::map<std::uint32_t, std::map<std::uint32_t, std::uint64_t>> arrivals_;  // by tid, by CPU
+  std::set<std::uint32_t> seen_active_;  // left a CPU, woke somebody, was walked
 };
 
 }  // namespace schedscope::golden

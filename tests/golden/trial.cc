@@ -106,7 +106,7 @@ void judge_capture(const Trial& trial, Verdict& verdict) {
   verdict.equal("records: late", report.late_records, std::uint64_t{0});
   verdict.equal("records: unknown", report.unknown_records, std::uint64_t{0});
   verdict.at_most("timeline: discontinuities", report.discontinuities,
-                  trial.trace.hidden().arrivals);
+                  trial.trace.hidden(trial.cpu).arrivals);
   judge_check("conservation: records", report.records_conserved, verdict);
   judge_check("conservation: threads", report.threads_conserved, verdict);
   judge_check("conservation: cpus", report.cpus_conserved, verdict);
@@ -162,12 +162,15 @@ void judge_workload(const Schedule& schedule, const std::filesystem::path& told,
   }
 }
 
+bool only_agreement_is_wrong(const analysis::Report& report, const Verdict& verdict) {
+  return verdict.wrong() == 1 && !report.kernel_counts_agree.value_or(true);
+}
+
 // Whether nothing is wrong but run time, of a virtual CPU: where its host stops it between the
 // kernel's stamp of a switch and ours, the kernel gives that time to one of the two threads and
 // the trace gives it to the other. It does so at random; a tracer's mistake would come again.
 bool was_held_up(const analysis::Report& report, const Verdict& verdict) {
-  if (verdict.wrong() != 1 || report.kernel_counts_agree.value_or(true)) return false;
-  return report.machine.virtual_machine &&
+  return only_agreement_is_wrong(report, verdict) && report.machine.virtual_machine &&
          std::all_of(report.threads.begin(), report.threads.end(), [](const auto& thread) {
            return !thread.judge || thread.judge->kernel_switches == thread.judge->recorded_switches;
          });
@@ -176,6 +179,7 @@ bool was_held_up(const analysis::Report& report, const Verdict& verdict) {
 struct Try {
   Verdict verdict;
   Trace::Hidden hidden;
+  bool by_hidden = false;  // what is wrong may be for the threads that the kernel hides
   bool held_up = false;
 };
 
@@ -196,11 +200,15 @@ Result<Try> try_once(const Schedule& schedule, const std::filesystem::path& keep
   if (!report) return std::unexpected(report.error());
   trial.report = std::move(*report);
 
-  Try done{.verdict = {}, .hidden = trial.trace.hidden(), .held_up = false};
+  Try done;
+  done.hidden = trial.trace.hidden(trial.cpu);
   judge_outcome(*outcome, done.verdict);
   judge_capture(trial, done.verdict);
   judge_workload(schedule, told, trial, done.verdict);
   done.held_up = was_held_up(trial.report, done.verdict);
+  done.by_hidden =
+      done.hidden.arrivals_here != 0 ||
+      (done.hidden.arrivals != 0 && only_agreement_is_wrong(trial.report, done.verdict));
   return done;
 }
 
@@ -210,14 +218,13 @@ Result<Verdict> try_schedule(const Schedule& schedule, const std::filesystem::pa
   for (int tries = 1;; ++tries) {
     auto done = try_once(schedule, keep);
     if (!done) return std::unexpected(done.error());
-    const Trace::Hidden& hidden = done->hidden;
-    const bool may_try_again = hidden.arrivals != 0 || done->held_up;
+    const bool may_try_again = done->by_hidden || done->held_up;
     if (done->verdict.ok() || !may_try_again) return std::move(done->verdict);
     if (tries < most_tries) continue;
-    if (hidden.arrivals != 0) {
+    if (done->by_hidden) {
       done->verdict.skip(fmt::format(
           "this kernel keeps threads from every probe (tid {}): in each of {} tries they ran",
-          fmt::join(hidden.tids, ", "), most_tries));
+          fmt::join(done->hidden.tids, ", "), most_tries));
     }
     return std::move(done->verdict);
   }
