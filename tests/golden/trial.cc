@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "trial.h"
 
+#include "stage.h"
+
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/wait.h>
@@ -176,11 +178,25 @@ bool was_held_up(const analysis::Report& report, const Verdict& verdict) {
          });
 }
 
+// Whether a thread that outranks even the schedule's real-time threads (a stopper) took the CPU
+// from one of them: then the schedule was not played. A tracer's mistake would come again.
+bool was_cut_in_on(const analysis::Report& report) {
+  return std::any_of(report.threads.begin(), report.threads.end(), [](const auto& thread) {
+    const auto ended = [&](timeline::SliceEnd end) {
+      return thread.ends[static_cast<std::size_t>(end)] != 0;
+    };
+    return thread.who.prio == 99 - above_all &&
+           (ended(timeline::SliceEnd::outranked) || ended(timeline::SliceEnd::migrated) ||
+            ended(timeline::SliceEnd::unknown));
+  });
+}
+
 struct Try {
   Verdict verdict;
   Trace::Hidden hidden;
   bool by_hidden = false;  // what is wrong may be for the threads that the kernel hides
   bool held_up = false;
+  bool cut_in_on = false;
 };
 
 Result<Try> try_once(const Schedule& schedule, const std::filesystem::path& keep) {
@@ -206,6 +222,7 @@ Result<Try> try_once(const Schedule& schedule, const std::filesystem::path& keep
   judge_capture(trial, done.verdict);
   judge_workload(schedule, told, trial, done.verdict);
   done.held_up = was_held_up(trial.report, done.verdict);
+  done.cut_in_on = was_cut_in_on(trial.report);
   done.by_hidden =
       done.hidden.arrivals_here != 0 ||
       (done.hidden.arrivals != 0 && only_agreement_is_wrong(trial.report, done.verdict));
@@ -218,7 +235,7 @@ Result<Verdict> try_schedule(const Schedule& schedule, const std::filesystem::pa
   for (int tries = 1;; ++tries) {
     auto done = try_once(schedule, keep);
     if (!done) return std::unexpected(done.error());
-    const bool may_try_again = done->by_hidden || done->held_up;
+    const bool may_try_again = done->by_hidden || done->held_up || done->cut_in_on;
     if (done->verdict.ok() || !may_try_again) return std::move(done->verdict);
     if (tries < most_tries) continue;
     if (done->by_hidden) {
