@@ -186,8 +186,7 @@ bool was_cut_in_on(const analysis::Report& report) {
       return thread.ends[static_cast<std::size_t>(end)] != 0;
     };
     return thread.who.prio == 99 - above_all &&
-           (ended(timeline::SliceEnd::outranked) || ended(timeline::SliceEnd::migrated) ||
-            ended(timeline::SliceEnd::unknown));
+           (ended(timeline::SliceEnd::outranked) || ended(timeline::SliceEnd::migrated));
   });
 }
 
