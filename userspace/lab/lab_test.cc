@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "lab/experiments.h"
@@ -115,6 +116,31 @@ TEST(lab, who_is_next_after_a_block) {
       << answer.headline;
   kernel_block.judge(trial_with(timeline::no_index), answer);
   EXPECT_EQ(answer.verdict, Verdict::fails_here);
+}
+
+// A carrier that made a million fiber switches in 1,000 ns, and one slice of it that ended in them.
+Answer no_kernel_after(SliceEnd end, bool end_cut) {
+  Trial trial;
+  trial.report.threads = {thread(0, "hop-carrier", 0, 1000)};
+  for (timeline::UserIndex i = 0; i < 10; i++) {
+    analysis::UserReport user;
+    user.who.index = i;
+    user.who.name = fmt::format("hop-{}", i);
+    trial.report.user_threads.push_back(user);
+    trial.stretches.user_switches.push_back({.count = 100'000, .first_ns = 0, .last_ns = 1000});
+  }
+  add_slice(trial, 0, 0, 500, end);
+  trial.stretches.slices.back().end_cut = end_cut;
+  Answer answer;
+  user_switch_no_kernel.judge(trial, answer);
+  return answer;
+}
+
+TEST(lab, the_kernel_took_the_cpu_whoever_asked_for_it) {
+  EXPECT_EQ(no_kernel_after(SliceEnd::expired, false).verdict, Verdict::holds);
+  EXPECT_EQ(no_kernel_after(SliceEnd::unknown, false).verdict, Verdict::holds);
+  EXPECT_EQ(no_kernel_after(SliceEnd::unknown, true).verdict, Verdict::unsupported);
+  EXPECT_EQ(no_kernel_after(SliceEnd::yielded, false).verdict, Verdict::fails_here);
 }
 
 TEST(lab, json_as_promised) {

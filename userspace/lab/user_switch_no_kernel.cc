@@ -114,7 +114,8 @@ void judge(const Trial& trial, Answer& answer) {
         ++voluntary;
         break;
       case SliceEnd::unknown:
-        ++unknown;
+        // Whose end was recorded was runnable: what is not known is who took its CPU.
+        ++(slice.end_cut ? unknown : involuntary);
         break;
       default:
         ++involuntary;
@@ -131,7 +132,9 @@ void judge(const Trial& trial, Answer& answer) {
       "by which the kernel took the CPU away)",
       switches, voluntary, involuntary);
   const auto call = trial.workload.find("system_call_number");
-  if (voluntary + unknown != 0) {
+  if (unknown != 0) {
+    answer.caveat = fmt::format("the ends of {} slices of the carrier were not recorded", unknown);
+  } else if (voluntary != 0) {
     answer.verdict = Verdict::fails_here;
     answer.caveat = fmt::format("the carrier left its CPU by itself {} times", voluntary);
   } else if (call != trial.workload.end()) {
