@@ -8,27 +8,38 @@
 #include <linux/build_bug.h>
 #include <linux/capability.h>
 #include <linux/cleanup.h>
+#include <linux/err.h>
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
 #include "device.h"
 #include "ledger.h"
+#include "switchbench.h"
 #include "uapi/schedscope.h"
 
 /* The sizes are the ABI's. */
 static_assert(sizeof(struct schedscope_account) == 472);
 static_assert(sizeof(struct schedscope_info) == 104);
+static_assert(sizeof(struct schedscope_switchbench) == 896);
 
-/* An open file: where in the ledger its next read goes on. */
+/**
+ * struct reader - an open file
+ * @lock: guards the rest; outermost, process context
+ * @slot: where in the ledger its next read goes on
+ * @lent: address space for the switch benchmark, or NULL; its struct is kept, not its pages
+ */
 struct reader {
-	struct mutex lock; /* guards slot; outermost, process context */
+	struct mutex lock;
 	unsigned int slot;
+	struct mm_struct *lent;
 };
 
 static int device_open(struct inode *inode, struct file *file)
@@ -50,7 +61,11 @@ static int device_open(struct inode *inode, struct file *file)
 
 static int device_release(struct inode *inode, struct file *file)
 {
-	kfree(file->private_data);
+	struct reader *reader = file->private_data;
+
+	if (reader->lent)
+		mmdrop(reader->lent);
+	kfree(reader);
 	return 0;
 }
 
@@ -117,11 +132,95 @@ static long device_info(struct schedscope_info __user *user)
 	return copy_to_user(user, &info, sizeof(info)) ? -EFAULT : 0;
 }
 
+static long device_lend_mm(struct reader *reader)
+{
+	struct mm_struct *before;
+
+	mmgrab(current->mm);
+	scoped_guard(mutex, &reader->lock) {
+		before = reader->lent;
+		reader->lent = current->mm;
+	}
+	if (before)
+		mmdrop(before);
+	return 0;
+}
+
+static const struct file_operations device_operations;
+
+/* The address space that was lent to a file; the caller gives it back with mmput(). */
+static struct mm_struct *lent_mm(int fd)
+{
+	struct file *file = fget(fd);
+	struct mm_struct *mm;
+	struct reader *reader;
+
+	if (!file)
+		return ERR_PTR(-EBADF);
+	if (file->f_op != &device_operations) {
+		fput(file);
+		return ERR_PTR(-EBADF);
+	}
+	reader = file->private_data;
+	scoped_guard(mutex, &reader->lock) {
+		mm = reader->lent;
+		if (!mm)
+			mm = ERR_PTR(-ENODATA);
+		else if (!mmget_not_zero(mm))
+			mm = ERR_PTR(-ESRCH);
+	}
+	fput(file);
+	return mm;
+}
+
+static int switchbench_with_mm(struct schedscope_switchbench *bench)
+{
+	struct mm_struct *other;
+	int err;
+
+	switch (bench->mm) {
+	case SCHEDSCOPE_SWITCHBENCH_MM_SAME:
+		return switchbench_run(bench, current->mm, current->mm);
+	case SCHEDSCOPE_SWITCHBENCH_MM_OTHER:
+		other = lent_mm(bench->lender_fd);
+		if (IS_ERR(other))
+			return PTR_ERR(other);
+		err = switchbench_run(bench, current->mm, other);
+		mmput(other);
+		return err;
+	default:
+		return switchbench_run(bench, NULL, NULL);
+	}
+}
+
+static long device_switchbench(struct schedscope_switchbench __user *user)
+{
+	struct schedscope_switchbench *bench __free(kfree) = NULL;
+	int err;
+
+	if (!capable(CAP_SYS_NICE))
+		return -EPERM;
+	bench = memdup_user(user, sizeof(*bench));
+	if (IS_ERR(bench))
+		return PTR_ERR(no_free_ptr(bench));
+	err = switchbench_check(bench);
+	if (err)
+		return err;
+	err = switchbench_with_mm(bench);
+	if (err)
+		return err;
+	return copy_to_user(user, bench, sizeof(*bench)) ? -EFAULT : 0;
+}
+
 static long device_ioctl(struct file *file, unsigned int command, unsigned long arg)
 {
 	switch (command) {
 	case SCHEDSCOPE_IOC_INFO:
 		return device_info((struct schedscope_info __user *)arg);
+	case SCHEDSCOPE_IOC_SWITCHBENCH:
+		return device_switchbench((struct schedscope_switchbench __user *)arg);
+	case SCHEDSCOPE_IOC_LEND_MM:
+		return arg ? -EINVAL : device_lend_mm(file->private_data);
 	default:
 		return -ENOTTY;
 	}

@@ -16,18 +16,27 @@
 #include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/string.h>
+#include <linux/timekeeping.h>
 #include <linux/tracepoint.h>
 #include <trace/events/sched.h>
 
 #include "compat.h"
 #include "ledger.h"
 #include "probes.h"
+#include "switchbench.h"
 
 /* Context: the CPU's run queue is locked, interrupts are off. */
 static void probe_sched_switch(void *data, bool preempt, struct task_struct *prev,
 			       struct task_struct *next, unsigned int prev_state)
 {
 	guard(preempt_notrace)();
+	if (static_branch_unlikely(&switchbench_running)) {
+		u64 began = ktime_get_mono_fast_ns();
+
+		ledger_switch(preempt, prev, next, prev_state);
+		switchbench_probed(ktime_get_mono_fast_ns() - began);
+		return;
+	}
 	ledger_switch(preempt, prev, next, prev_state);
 }
 

@@ -431,4 +431,74 @@ struct schedscope_account {
  * position of its own. EINVAL: the buffer holds less than one.
  */
 
+/* How the two kernel threads of the switch benchmark take turns. */
+#define SCHEDSCOPE_SWITCHBENCH_YIELD	0 /* both stay runnable, on one CPU: the bare switch */
+#define SCHEDSCOPE_SWITCHBENCH_WAKE	1 /* each wakes the other and sleeps */
+
+/* Whose address space they borrow. */
+#define SCHEDSCOPE_SWITCHBENCH_MM_NONE	0 /* none, as kernel threads do */
+#define SCHEDSCOPE_SWITCHBENCH_MM_SAME	1 /* both the caller's */
+#define SCHEDSCOPE_SWITCHBENCH_MM_OTHER	2 /* the caller's, and the one lent to @lender_fd */
+
+#define SCHEDSCOPE_SWITCHBENCH_BUCKETS	192
+
+/**
+ * struct schedscope_switchbench - what a switch costs in the kernel
+ * @bytes: size of this struct
+ * @how: SCHEDSCOPE_SWITCHBENCH_YIELD or _WAKE
+ * @mm: SCHEDSCOPE_SWITCHBENCH_MM_*
+ * @lender_fd: with _MM_OTHER an open /dev/schedscope that SCHEDSCOPE_IOC_LEND_MM was
+ *	called on, else -1
+ * @cpus: of the two threads; equal with _YIELD
+ * @switches_max: ends after so many, 1..100,000,000
+ * @time_max_ns: or after so long, 1 ms..10 s
+ * @switches: out: switches that were measured
+ * @total_ns: out: sum of their times: from the moment before the one thread gives up its
+ *	CPU, or before it wakes the other, to the first moment of the other
+ * @min_ns: out: the shortest
+ * @max_ns: out: the longest
+ * @clock_ns: out: what reading the clock twice shows at least: it is in each of them
+ * @probe_ns: out: time that this module's own probe took in switches on these CPUs, each
+ *	with one @clock_ns in it. What is in a measured switch of it is its mean and one
+ *	more clock reading
+ * @probe_runs: out: how many those were
+ * @reserved: 0
+ * @hist: out: the switches by time: below 8 ns bucket b counts b ns, from there on bucket b
+ *	begins at (8 + b % 8) << (b / 8 - 1) ns; the last also counts everything longer
+ */
+struct schedscope_switchbench {
+	__u32 bytes;
+	__u32 how;
+	__u32 mm;
+	__s32 lender_fd;
+	__u32 cpus[2];
+	__u64 switches_max;
+	__u64 time_max_ns;
+	__u64 switches;
+	__u64 total_ns;
+	__u64 min_ns;
+	__u64 max_ns;
+	__u64 clock_ns;
+	__u64 probe_ns;
+	__u64 probe_runs;
+	__u64 reserved[4];
+	__u32 hist[SCHEDSCOPE_SWITCHBENCH_BUCKETS];
+};
+
+/*
+ * Runs it: two kernel threads of the lowest real-time priority hand a CPU to and fro, at
+ * most half of the time, until enough was measured. It takes that CPU from other threads
+ * meanwhile, hence CAP_SYS_NICE. Everything that is out is to be 0.
+ * EINVAL: a value out of its range, or @bytes another version's. EBADF: lender_fd is no open
+ * /dev/schedscope. ENODATA: nobody lent an address space to it. ESRCH: its process is gone.
+ * EBUSY: another one runs. ENODEV: a CPU is not online, or did not stay so. EINTR: a signal.
+ */
+#define SCHEDSCOPE_IOC_SWITCHBENCH	_IOWR('#', 0x68, struct schedscope_switchbench)
+
+/*
+ * Lends the caller's address space to this open file, so that a benchmark which is given the
+ * file can borrow it. Again, by another process: that one's takes its place.
+ */
+#define SCHEDSCOPE_IOC_LEND_MM		_IO('#', 0x69)
+
 #endif /* _UAPI_SCHEDSCOPE_H */
