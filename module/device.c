@@ -32,12 +32,12 @@ static_assert(sizeof(struct schedscope_switchbench) == 896);
 
 /**
  * struct reader - an open file
- * @lock: guards the rest; outermost, process context
+ * @lock: outermost, process context
  * @slot: where in the ledger its next read goes on
  * @lent: address space for the switch benchmark, or NULL; its struct is kept, not its pages
  */
 struct reader {
-	struct mutex lock;
+	struct mutex lock; /* guards the rest */
 	unsigned int slot;
 	struct mm_struct *lent;
 };

@@ -199,6 +199,7 @@ static void side_wakes(struct side *side)
 		set_current_state(TASK_IDLE);
 		if (bench_over(bench))
 			break;
+		/* With the turn comes what the other wrote: left_ns and switches. */
 		if (smp_load_acquire(&bench->turn) != me) {
 			schedule();
 			continue;
@@ -209,6 +210,7 @@ static void side_wakes(struct side *side)
 		side_look(side, now);
 		side_rest(bench, now);
 		WRITE_ONCE(bench->left_ns, bench_now());
+		/* Pairs with the other's smp_load_acquire(). */
 		smp_store_release(&bench->turn, !me);
 		wake_up_process(other);
 	}
@@ -354,7 +356,9 @@ int switchbench_check(const struct schedscope_switchbench *bench)
 	if (bench->bytes != sizeof(*bench) || bench->how > SCHEDSCOPE_SWITCHBENCH_WAKE ||
 	    bench->mm > SCHEDSCOPE_SWITCHBENCH_MM_OTHER)
 		return -EINVAL;
-	if ((bench->mm == SCHEDSCOPE_SWITCHBENCH_MM_OTHER) == (bench->lender_fd == -1))
+	if (bench->mm != SCHEDSCOPE_SWITCHBENCH_MM_OTHER && bench->lender_fd != -1)
+		return -EINVAL;
+	if (bench->mm == SCHEDSCOPE_SWITCHBENCH_MM_OTHER && bench->lender_fd == -1)
 		return -EINVAL;
 	if (bench->how == SCHEDSCOPE_SWITCHBENCH_YIELD && bench->cpus[0] != bench->cpus[1])
 		return -EINVAL;
