@@ -6,6 +6,8 @@
 namespace schedscope::lab {
 
 // One file each, of the same name.
+extern const Experiment switch_cost;
+extern const Experiment kernel_switch_cost;
 extern const Experiment user_switch_no_kernel;
 extern const Experiment user_one_slice;
 extern const Experiment user_block;

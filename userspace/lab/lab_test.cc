@@ -10,6 +10,7 @@
 
 #include "lab/experiments.h"
 #include "lab/print.h"
+#include "lab/switch_ladder.h"
 #include "lab/trial.h"
 
 namespace schedscope::lab {
@@ -141,6 +142,61 @@ TEST(lab, the_kernel_took_the_cpu_whoever_asked_for_it) {
   EXPECT_EQ(no_kernel_after(SliceEnd::unknown, false).verdict, Verdict::holds);
   EXPECT_EQ(no_kernel_after(SliceEnd::unknown, true).verdict, Verdict::unsupported);
   EXPECT_EQ(no_kernel_after(SliceEnd::yielded, false).verdict, Verdict::fails_here);
+}
+
+TEST(lab, median_lies_in_its_interval) {
+  EXPECT_EQ(median_interval({}).middle, 0);
+  const Interval five = median_interval({5, 1, 4, 2, 3});
+  EXPECT_EQ(five.low, 1);
+  EXPECT_EQ(five.middle, 3);
+  EXPECT_EQ(five.high, 5);
+  // Of nine, one may be left out at each end: 2 * (1 + 9) / 2^9 = 3.9 %; of 25, seven.
+  std::vector<double> values{9, 8, 7, 6, 5, 4, 3, 2, 1};
+  EXPECT_EQ(median_interval(values).low, 2);
+  EXPECT_EQ(median_interval(values).high, 8);
+  while (values.size() < 25) values.push_back(static_cast<double>(values.size() + 1));
+  EXPECT_EQ(median_interval(values).low, 8);
+  EXPECT_EQ(median_interval(values).high, 18);
+}
+
+// Threads that pass a turn in 100 ns, processes in `process_ns`; a third thread cuts in on each.
+Trial ladder_of(const std::vector<std::uint64_t>& process_ns) {
+  Trial trial;
+  timeline::ThreadIndex index = 0;
+  std::uint64_t now = 0;
+  const auto pair = [&](const char* name, std::uint64_t each_ns) {
+    for (int i = 0; i < 2; i++) trial.report.threads.push_back(thread(index + i, name, now, now));
+    for (int i = 0; i < 10; i++, now += each_ns) {
+      add_slice(trial, index + i % 2, now, now + each_ns, SliceEnd::blocked, index + (i + 1) % 2);
+    }
+    add_slice(trial, index, now, now + 1'000'000, SliceEnd::preempted, 9999);
+    now += 1'000'000;
+    index += 2;
+  };
+  for (const std::uint64_t one : process_ns) {
+    pair("pipe-thread", 100);
+    pair("pipe-process", one);
+  }
+  return trial;
+}
+
+TEST(lab, threads_as_slow_as_processes) {
+  const auto verdict_of = [](std::vector<std::uint64_t> process_ns) {
+    Answer answer;
+    kernel_switch_cost.judge(ladder_of(process_ns), answer);
+    return answer.verdict;
+  };
+  const std::vector<std::uint64_t> same(25, 100);
+  EXPECT_EQ(verdict_of(same), Verdict::holds);
+  EXPECT_EQ(verdict_of(std::vector<std::uint64_t>(25, 130)), Verdict::holds_with_caveat);
+  EXPECT_EQ(verdict_of(std::vector<std::uint64_t>(25, 200)), Verdict::fails_here);
+  EXPECT_EQ(verdict_of(std::vector<std::uint64_t>(3, 100)), Verdict::unsupported);
+  // Seven rounds that say otherwise may be chance, eight may not.
+  auto mixed = same;
+  std::fill_n(mixed.begin(), 17, 200);
+  EXPECT_EQ(verdict_of(mixed), Verdict::holds);
+  std::fill_n(mixed.begin(), 18, 200);
+  EXPECT_EQ(verdict_of(mixed), Verdict::fails_here);
 }
 
 TEST(lab, json_as_promised) {

@@ -8,8 +8,8 @@ namespace schedscope::lab {
 namespace {
 
 constexpr std::array all = {
-    &user_switch_no_kernel, &user_one_slice, &user_block,
-    &kernel_block,          &kernel_share,   &parallel_cores,
+    &switch_cost, &kernel_switch_cost, &user_switch_no_kernel, &user_one_slice,
+    &user_block,  &kernel_block,       &kernel_share,          &parallel_cores,
 };
 
 }  // namespace
