@@ -10,6 +10,11 @@
 #define SCHEDSCOPE_COMPAT_H
 
 #include <linux/sched.h>
+#include <linux/tracepoint.h>
+#include <trace/events/sched.h>
+#ifdef CONFIG_X86_LOCAL_APIC
+#include <asm/trace/irq_vectors.h>
+#endif
 
 /* What a probe on sched_process_exit is called with; group_dead came with 6.16. */
 #ifdef HAVE_EXIT_GROUP_DEAD
@@ -30,5 +35,40 @@ static inline bool compat_task_in_use(const struct task_struct *task)
 #endif
 	return READ_ONCE(task->on_rq);
 }
+
+/* The prototypes of tracepoints that not all kernels have; no kernel without them names them. */
+#ifdef HAVE_SCHED_SET_NEED_RESCHED
+#define compat_check_need_resched(probe) \
+	check_trace_callback_type_sched_set_need_resched_tp(probe)
+#else
+#define compat_check_need_resched(probe)	((void)(probe))
+#endif
+
+#ifdef CONFIG_X86_LOCAL_APIC
+#define compat_check_timer_entry(probe)	check_trace_callback_type_local_timer_entry(probe)
+#define compat_check_timer_exit(probe)	check_trace_callback_type_local_timer_exit(probe)
+#else
+#define compat_check_timer_entry(probe)	((void)(probe))
+#define compat_check_timer_exit(probe)	((void)(probe))
+#endif
+
+/* The thread is asked to leave its CPU, at once or (lazily) at the next tick. */
+static inline bool compat_needs_resched(struct task_struct *task)
+{
+#ifdef TIF_NEED_RESCHED_LAZY
+	if (test_tsk_thread_flag(task, TIF_NEED_RESCHED_LAZY))
+		return true;
+#endif
+	return test_tsk_thread_flag(task, TIF_NEED_RESCHED);
+}
+
+/* The fair scheduler grants slices: EEVDF, from 6.6 on. CFS had none. */
+#ifdef HAVE_SE_SLICE
+#define COMPAT_FAIR_SLICES	true
+#define compat_fair_slice(task)	((task)->se.slice)
+#else
+#define COMPAT_FAIR_SLICES	false
+#define compat_fair_slice(task)	((void)(task), 0)
+#endif
 
 #endif /* SCHEDSCOPE_COMPAT_H */

@@ -22,6 +22,7 @@
 
 #include "device.h"
 #include "ledger.h"
+#include "probes.h"
 #include "switchbench.h"
 #include "uapi/schedscope.h"
 
@@ -29,6 +30,9 @@
 static_assert(sizeof(struct schedscope_account) == 472);
 static_assert(sizeof(struct schedscope_info) == 104);
 static_assert(sizeof(struct schedscope_switchbench) == 896);
+
+#define SIGNALS_USED	(SCHEDSCOPE_SIGNAL_NEED_RESCHED | SCHEDSCOPE_SIGNAL_TIMER | \
+			 SCHEDSCOPE_SIGNAL_FAIR_SLICE)
 
 /**
  * struct reader - an open file
@@ -128,6 +132,8 @@ static long device_info(struct schedscope_info __user *user)
 	info.abi_minor = SCHEDSCOPE_ABI_MINOR;
 	info.info_bytes = sizeof(info);
 	info.account_bytes = sizeof(struct schedscope_account);
+	info.signals = probes_signals();
+	info.signals_used = info.signals & SIGNALS_USED;
 	ledger_describe(&info);
 	return copy_to_user(user, &info, sizeof(info)) ? -EFAULT : 0;
 }

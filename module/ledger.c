@@ -269,6 +269,7 @@ static void bucket_unlock_both(struct bucket *a, struct bucket *b)
  * @prev: thread that leaves
  * @next: thread that takes over
  * @prev_state: state of @prev, as given to the tracepoint
+ * @end: what is known of why @prev leaves
  *
  * One moment ends the one's slice and begins the other's. It is read when no
  * reader can get either account any more: a reader that was earlier has an
@@ -278,7 +279,7 @@ static void bucket_unlock_both(struct bucket *a, struct bucket *b)
  * Context: this CPU's run queue is locked, interrupts are off.
  */
 void ledger_switch(bool preempt, struct task_struct *prev, struct task_struct *next,
-		   unsigned int prev_state)
+		   unsigned int prev_state, struct slice_end end)
 {
 	struct bucket *out_bucket = is_thread(prev) ? bucket_of(prev) : NULL;
 	struct bucket *in_bucket = is_thread(next) ? bucket_of(next) : NULL;

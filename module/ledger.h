@@ -4,6 +4,8 @@
 
 #include <linux/types.h>
 
+#include "slice_end.h"
+
 struct task_struct;
 struct schedscope_account;
 struct schedscope_info;
@@ -17,7 +19,7 @@ void ledger_destroy(void);
 
 /* Events. Any context but NMI; none sleeps, allocates or wakes. */
 void ledger_switch(bool preempt, struct task_struct *prev, struct task_struct *next,
-		   unsigned int prev_state);
+		   unsigned int prev_state, struct slice_end end);
 void ledger_wake(struct task_struct *task);
 void ledger_wake_new(struct task_struct *task);
 bool ledger_adopt(struct task_struct *task);

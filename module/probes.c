@@ -23,21 +23,24 @@
 #include "compat.h"
 #include "ledger.h"
 #include "probes.h"
+#include "slice_end.h"
 #include "switchbench.h"
+#include "uapi/schedscope.h"
 
 /* Context: the CPU's run queue is locked, interrupts are off. */
 static void probe_sched_switch(void *data, bool preempt, struct task_struct *prev,
 			       struct task_struct *next, unsigned int prev_state)
 {
-	guard(preempt_notrace)();
-	if (static_branch_unlikely(&switchbench_running)) {
-		u64 began = ktime_get_mono_fast_ns();
+	struct slice_end end;
+	u64 began = 0;
 
-		ledger_switch(preempt, prev, next, prev_state);
+	guard(preempt_notrace)();
+	if (static_branch_unlikely(&switchbench_running))
+		began = ktime_get_mono_fast_ns();
+	end = slice_end_switch(preempt, prev, next, prev_state);
+	ledger_switch(preempt, prev, next, prev_state, end);
+	if (static_branch_unlikely(&switchbench_running) && began)
 		switchbench_probed(ktime_get_mono_fast_ns() - began);
-		return;
-	}
-	ledger_switch(preempt, prev, next, prev_state);
 }
 
 /*
@@ -47,7 +50,18 @@ static void probe_sched_switch(void *data, bool preempt, struct task_struct *pre
 static void probe_sched_waking(void *data, struct task_struct *task)
 {
 	guard(preempt_notrace)();
+	slice_end_waking(task);
 	ledger_wake(task);
+}
+
+/*
+ * Context: the task's run queue is locked, interrupts are off. If the task is
+ * current, only preemption is off.
+ */
+static void probe_sched_wakeup(void *data, struct task_struct *task)
+{
+	guard(preempt_notrace)();
+	slice_end_woken(task);
 }
 
 /* Context: the task's pi_lock is held and its run queue locked, interrupts are off. */
@@ -69,26 +83,79 @@ static void probe_sched_process_exit(void *data, COMPAT_PROCESS_EXIT_ARGS)
 	ledger_adopt(task);
 }
 
+/* Context: hard interrupt, here and in the next. */
+static void probe_local_timer_entry(void *data, int vector)
+{
+	guard(preempt_notrace)();
+	slice_end_timer_entry();
+}
+
+static void probe_local_timer_exit(void *data, int vector)
+{
+	guard(preempt_notrace)();
+	slice_end_timer_exit();
+}
+
+/* Context: the run queue of @cpu is locked, interrupts are off. */
+static void probe_sched_set_need_resched(void *data, struct task_struct *task, int cpu, int tif)
+{
+	guard(preempt_notrace)();
+	slice_end_asked(cpu);
+}
+
+/* Context: the task's pi_lock is held or its run queue locked, interrupts are off. */
+static void probe_sched_migrate_task(void *data, struct task_struct *task, int cpu)
+{
+	guard(preempt_notrace)();
+	slice_end_migrated(task, cpu);
+}
+
+/* When a probe is in place. */
+enum when {
+	ALWAYS,		/* and the module does not load without it */
+	IF_THERE,	/* always, in kernels that have the tracepoint */
+	IF_KERNEL_TELLS, /* in kernels that have sched_set_need_resched_tp */
+	NEVER,		/* only whether the kernel has it is of interest */
+};
+
 struct probe {
 	const char *name;
 	void *function;
+	enum when when;
+	u64 signal; /* SCHEDSCOPE_SIGNAL_* that its presence means */
 	struct tracepoint *tracepoint;
+	bool attached;
 };
 
 /* In this order: what begins accounts comes after what keeps them. */
 static struct probe probes[] = {
-	{ .name = "sched_switch", .function = probe_sched_switch },
-	{ .name = "sched_waking", .function = probe_sched_waking },
-	{ .name = "sched_wakeup_new", .function = probe_sched_wakeup_new },
-	{ .name = "sched_process_exit", .function = probe_sched_process_exit },
+	{ .name = "sched_set_need_resched_tp", .function = probe_sched_set_need_resched,
+	  .when = IF_THERE, .signal = SCHEDSCOPE_SIGNAL_NEED_RESCHED },
+	{ .name = "sched_migrate_task", .function = probe_sched_migrate_task,
+	  .when = IF_KERNEL_TELLS },
+	{ .name = "local_timer_entry", .function = probe_local_timer_entry,
+	  .when = IF_THERE, .signal = SCHEDSCOPE_SIGNAL_TIMER },
+	{ .name = "local_timer_exit", .function = probe_local_timer_exit, .when = IF_THERE },
+	{ .name = "sched_wakeup", .function = probe_sched_wakeup, .when = ALWAYS },
+	{ .name = "sched_switch", .function = probe_sched_switch, .when = ALWAYS },
+	{ .name = "sched_waking", .function = probe_sched_waking, .when = ALWAYS },
+	{ .name = "sched_wakeup_new", .function = probe_sched_wakeup_new, .when = ALWAYS },
+	{ .name = "sched_process_exit", .function = probe_sched_process_exit, .when = ALWAYS },
+	{ .name = "sched_set_state_tp", .when = NEVER, .signal = SCHEDSCOPE_SIGNAL_SET_STATE },
+	{ .name = "sched_dl_throttle_tp", .when = NEVER, .signal = SCHEDSCOPE_SIGNAL_DL },
 };
 
 static void check_prototypes(void)
 {
 	check_trace_callback_type_sched_switch(probe_sched_switch);
 	check_trace_callback_type_sched_waking(probe_sched_waking);
+	check_trace_callback_type_sched_wakeup(probe_sched_wakeup);
 	check_trace_callback_type_sched_wakeup_new(probe_sched_wakeup_new);
 	check_trace_callback_type_sched_process_exit(probe_sched_process_exit);
+	check_trace_callback_type_sched_migrate_task(probe_sched_migrate_task);
+	compat_check_timer_entry(probe_local_timer_entry);
+	compat_check_timer_exit(probe_local_timer_exit);
+	compat_check_need_resched(probe_sched_set_need_resched);
 }
 
 static void find_tracepoint(struct tracepoint *tracepoint, void *data)
@@ -100,12 +167,47 @@ static void find_tracepoint(struct tracepoint *tracepoint, void *data)
 			probes[i].tracepoint = tracepoint;
 }
 
-static void detach(unsigned int count)
+static bool is_wanted(const struct probe *probe)
 {
-	while (count--)
-		tracepoint_probe_unregister(probes[count].tracepoint, probes[count].function, NULL);
-	/* A CPU may still be in a probe, or about to call one. */
-	tracepoint_synchronize_unregister();
+	switch (probe->when) {
+	case ALWAYS:
+		return true;
+	case IF_THERE:
+		return probe->tracepoint;
+	case IF_KERNEL_TELLS:
+		return probes_signals() & SCHEDSCOPE_SIGNAL_NEED_RESCHED;
+	default:
+		return false;
+	}
+}
+
+static int attach(struct probe *probe)
+{
+	int err = -ENOENT;
+
+	if (probe->tracepoint)
+		err = tracepoint_probe_register(probe->tracepoint, probe->function, NULL);
+	if (err)
+		pr_err("no probe on %s: %pe\n", probe->name, ERR_PTR(err));
+	else
+		probe->attached = true;
+	return err;
+}
+
+/**
+ * probes_signals() - which of the tracepoints that only some kernels have are there
+ *
+ * Return: SCHEDSCOPE_SIGNAL_* bits.
+ */
+u64 probes_signals(void)
+{
+	u64 signals = COMPAT_FAIR_SLICES ? SCHEDSCOPE_SIGNAL_FAIR_SLICE : 0;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(probes); i++)
+		if (probes[i].tracepoint)
+			signals |= probes[i].signal;
+	return signals;
 }
 
 /**
@@ -113,22 +215,22 @@ static void detach(unsigned int count)
  *
  * Context: process context, may sleep.
  *
- * Return: 0; -ENOENT when the kernel lacks a tracepoint.
+ * Return: 0; -ENOENT when the kernel lacks a tracepoint that is needed.
  */
-int probes_attach(void)
+int __init probes_attach(void)
 {
 	unsigned int i;
 	int err;
 
 	check_prototypes();
 	for_each_kernel_tracepoint(find_tracepoint, NULL);
+	slice_end_init(probes_signals() & SCHEDSCOPE_SIGNAL_NEED_RESCHED);
 	for (i = 0; i < ARRAY_SIZE(probes); i++) {
-		err = probes[i].tracepoint ?
-			tracepoint_probe_register(probes[i].tracepoint, probes[i].function, NULL) :
-			-ENOENT;
+		if (!is_wanted(&probes[i]))
+			continue;
+		err = attach(&probes[i]);
 		if (err) {
-			pr_err("no probe on %s: %pe\n", probes[i].name, ERR_PTR(err));
-			detach(i);
+			probes_detach();
 			return err;
 		}
 	}
@@ -142,5 +244,14 @@ int probes_attach(void)
  */
 void probes_detach(void)
 {
-	detach(ARRAY_SIZE(probes));
+	unsigned int i = ARRAY_SIZE(probes);
+
+	while (i--) {
+		if (!probes[i].attached)
+			continue;
+		tracepoint_probe_unregister(probes[i].tracepoint, probes[i].function, NULL);
+		probes[i].attached = false;
+	}
+	/* A CPU may still be in a probe, or about to call one. */
+	tracepoint_synchronize_unregister();
 }

@@ -2,7 +2,10 @@
 #ifndef SCHEDSCOPE_PROBES_H
 #define SCHEDSCOPE_PROBES_H
 
+#include <linux/types.h>
+
 int probes_attach(void);
 void probes_detach(void);
+u64 probes_signals(void);
 
 #endif /* SCHEDSCOPE_PROBES_H */

@@ -317,8 +317,18 @@ struct schedscope_user_name {
 /* ---- /dev/schedscope ---- */
 
 #define SCHEDSCOPE_ABI_MAJOR		1 /* raised when an old reader would misread */
-#define SCHEDSCOPE_ABI_MINOR		0 /* raised by a compatible addition */
+#define SCHEDSCOPE_ABI_MINOR		1 /* raised by a compatible addition */
 #define SCHEDSCOPE_HIST_BUCKETS		40
+
+/*
+ * What only some kernels tell a module: in the kernel that runs. What is not in
+ * @signals_used of struct schedscope_info is only reported.
+ */
+#define SCHEDSCOPE_SIGNAL_NEED_RESCHED	(1ULL << 0) /* sched_set_need_resched_tp */
+#define SCHEDSCOPE_SIGNAL_TIMER		(1ULL << 1) /* local_timer_entry, local_timer_exit */
+#define SCHEDSCOPE_SIGNAL_FAIR_SLICE	(1ULL << 2) /* se.slice: EEVDF, 6.6 */
+#define SCHEDSCOPE_SIGNAL_SET_STATE	(1ULL << 3) /* sched_set_state_tp */
+#define SCHEDSCOPE_SIGNAL_DL		(1ULL << 4) /* sched_dl_throttle_tp and its like */
 
 /**
  * struct schedscope_info - what the loaded module is and does
@@ -333,6 +343,8 @@ struct schedscope_user_name {
  * @threads_missed: threads that got no account for want of memory, since load
  * @exited_max: bound of @exited
  * @switches: switches seen since load, all CPUs
+ * @signals: from 1.1: SCHEDSCOPE_SIGNAL_* that this kernel has
+ * @signals_used: from 1.1: of those, the ones that the module makes use of
  * @reserved: 0
  */
 struct schedscope_info {
@@ -347,7 +359,9 @@ struct schedscope_info {
 	__u64 threads_missed;
 	__u64 exited_max;
 	__u64 switches;
-	__u64 reserved[4];
+	__u64 signals;
+	__u64 signals_used;
+	__u64 reserved[2];
 };
 
 /* States of struct schedscope_account. */
