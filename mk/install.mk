@@ -12,3 +12,4 @@ install: $(BUILD)/schedscope
 	install -D -m 0644 -t $(DKMS) $(filter-out %_test.c,$(wildcard module/*.c)) $(wildcard module/*.h) \
 	  module/Kbuild module/Makefile module/dkms.conf
 	install -D -m 0644 -t $(DKMS)/uapi module/uapi/schedscope.h
+	install -D -m 0644 -t $(DKMS)/features $(wildcard module/features/*.c)

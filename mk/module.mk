@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # schedscope.ko, out of tree: build/module/RELEASE/schedscope.ko
 
-MODULE_SOURCES := $(wildcard module/*.c module/*.h module/uapi/*.h) module/Kbuild module/Makefile
+MODULE_SOURCES := $(wildcard module/*.c module/*.h module/uapi/*.h module/features/*.c) module/Kbuild module/Makefile
 MODULE_FLAGS   ?= W=1
 
-# $(1): headers, $(2): release
+# $(1): headers, $(2): release, $(3): compiler
 build_module = $(MAKE) --no-print-directory -s -C module modules KDIR=$(1) \
-  OUT=$(CURDIR)/$(BUILD)/module/$(2) CC=$(CC) $(MODULE_FLAGS)
+  OUT=$(CURDIR)/$(BUILD)/module/$(2) CC=$(3) $(MODULE_FLAGS)
 
 # A host without headers for its kernel builds everything else.
 HOST_KDIR := $(wildcard /lib/modules/$(shell uname -r)/build)
@@ -15,7 +15,7 @@ HOST_KDIR := $(wildcard /lib/modules/$(shell uname -r)/build)
 host-module:
 ifneq ($(HOST_KDIR),)
 	$(call say,KBUILD,$(shell uname -r))
-	$(Q)$(call build_module,$(HOST_KDIR),$(shell uname -r))
+	$(Q)$(call build_module,$(HOST_KDIR),$(shell uname -r),$(CC))
 else
 	@echo "  no module: no headers of this host's kernel ($(shell uname -r)) are installed"
 endif
@@ -25,7 +25,7 @@ vm-module-%:
 	$(Q)tests/vm/kernels fetch $*
 	$(call say,KBUILD,$*)
 	+$(Q)kdir=$$(tests/vm/kernels kdir $*) && release=$$(tests/vm/kernels release $*) && \
-	  $(call build_module,$$kdir,$$release)
+	  cc=$$(tests/vm/kernels cc $*) && tests/vm/kernels with $* $(call build_module,$$kdir,$$release,$$cc)
 
 $(BUILD)/ledger-math-test: module/ledger_math_test.c module/ledger_math.h
 	$(call say,CC,$@)

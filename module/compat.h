@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Every difference between the kernels that this module is built for, under one
- * neutral name each. There is no #if anywhere else. Kbuild looks for the
- * features in the kernel's headers, since stable kernels take changes back to
- * versions that did not have them. A wrong guess does not compile: each probe
- * is checked against the tracepoint's prototype.
+ * neutral name each. There is no #if anywhere else. Kbuild finds out what there
+ * is by compiling the little files in features/, since stable kernels take
+ * changes back to versions that did not have them. A wrong answer does not
+ * compile: each probe is checked against the tracepoint's prototype.
  */
 #ifndef SCHEDSCOPE_COMPAT_H
 #define SCHEDSCOPE_COMPAT_H
@@ -15,6 +15,8 @@
 #ifdef CONFIG_X86_LOCAL_APIC
 #include <asm/trace/irq_vectors.h>
 #endif
+
+#include "features/features.h"
 
 /* What a probe on sched_process_exit is called with; group_dead came with 6.16. */
 #ifdef HAVE_EXIT_GROUP_DEAD
