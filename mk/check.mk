@@ -2,7 +2,7 @@
 # What a reviewer would say, said by tools.
 
 CPP_FILES := $(wildcard userspace/*/*.cc userspace/*/*.h userspace/include/schedscope/*.hpp tests/golden/*.cc tests/golden/*.h)
-C_FILES   := $(wildcard module/*.c module/*.h)
+C_FILES   := $(wildcard module/*.c module/*.h module/features/*.c)
 # What programs outside the kernel include has no BIT() either.
 BPF_FILES := $(wildcard bpf/*.c bpf/*.h module/uapi/*.h)
 SHELL_FILES = $(shell git ls-files | xargs -r grep -lE '^\#!/(usr/)?bin/(env )?(ba)?sh')
@@ -33,8 +33,9 @@ check-kernel:
 	$(Q)perl $$(tests/vm/kernels source)/scripts/checkpatch.pl $(CHECKPATCH_BPF) $(BPF_FILES)
 	$(Q)for kernel in $(KERNELS); do \
 	  printf '  %-7s %s\n' SPARSE $$kernel; \
-	  $(MAKE) --no-print-directory -s -C module modules KDIR=$$(tests/vm/kernels kdir $$kernel) \
-	    OUT=$(abspath $(BUILD))/sparse/$$kernel CC=$(CC) W=1 C=2 CF=-D__CHECK_ENDIAN__ 2>&1 | \
+	  tests/vm/kernels with $$kernel $(MAKE) --no-print-directory -s -C module modules \
+	    KDIR=$$(tests/vm/kernels kdir $$kernel) CC=$$(tests/vm/kernels cc $$kernel) \
+	    OUT=$(abspath $(BUILD))/sparse/$$kernel W=1 C=2 CF=-D__CHECK_ENDIAN__ 2>&1 | \
 	    { ! grep -E 'warning|error'; } || exit 1; done
 
 .PHONY: check-tidy

@@ -4,8 +4,9 @@
 PACKAGES_BUILD := g++-12 gcc-12 make pkg-config clang-19 llvm-19 bpftool libbpf-dev libelf-dev \
   zlib1g-dev libzstd-dev libfmt-dev libcli11-dev nlohmann-json3-dev libprotozero-dev \
   libboost-fiber-dev libboost-context-dev
-PACKAGES_VM    := qemu-system-x86 cpio kmod libc6-dev gawk bc libelf1 pahole xz-utils zstd procps
-PACKAGES_TEST  := libgtest-dev rsync chromium libbenchmark-dev python3 util-linux
+PACKAGES_VM    := qemu-system-x86 cpio kmod libc6-dev gawk bc libelf1 pahole xz-utils zstd procps \
+  mmdebstrap util-linux flex bison
+PACKAGES_TEST  := libgtest-dev rsync chromium libbenchmark-dev python3
 PACKAGES_CHECK := clang-tidy-19 clang-format-19 libclang-rt-19-dev sparse shellcheck
 PACKAGES       := $(PACKAGES_BUILD) $(PACKAGES_VM) $(PACKAGES_TEST) $(PACKAGES_CHECK)
 
