@@ -50,7 +50,9 @@ include mk/page.mk
 include mk/module.mk
 include mk/vm.mk
 include mk/check.mk
+include mk/bench.mk
 include mk/install.mk
+include mk/deb.mk
 
 define link
 	$(call say,LINK,$@)
@@ -76,16 +78,16 @@ $(BUILD)/userspace/%.o: userspace/%.c
 	$(Q)mkdir -p $(@D) && $(CC) -std=c11 $(OPT) $(WARNINGS) -MMD -MP -Iuserspace/include -c -o $@ $<
 
 # One object for all kernels: CO-RE fits it to the running one.
-$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) module/uapi/schedscope.h
+$(BUILD)/%.bpf.o: %.bpf.c $(wildcard bpf/*.h) module/uapi/schedscope.h
 	$(call say,BPF,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) -g -O2 -mcpu=v3 -Wall -Wextra -Wno-unused-parameter -Werror -target bpf \
 	  -D__TARGET_ARCH_x86 -Imodule -idirafter /usr/include/x86_64-linux-gnu -c -o $@.tmp $<
 	$(Q)$(BPFTOOL) gen object $@ $@.tmp && rm $@.tmp
 
-$(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
+$(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(call say,SKEL,$@)
-	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf >$@
+	$(Q)$(BPFTOOL) gen skeleton $< name $(notdir $*)_bpf >$@
 
 $(BUILD)/userspace/collect/probes.o: $(BUILD)/bpf/record.skel.h
 
@@ -106,7 +108,7 @@ test: deps
 
 .PHONY: test-ready
 test-ready: $(BUILD)/schedscope $(BUILD)/unit-tests $(BUILD)/golden $(BUILD)/ledger-math-test \
-  $(KERNELS:%=vm-module-%) selftests page-tests
+  $(KERNELS:%=vm-module-%) selftests page-tests deb
 
 .PHONY: clean
 clean:
@@ -121,7 +123,9 @@ help:
 #: make demo            the main job, in a VM: build/demo/report.html and more
 #: make test            all tests; closes on "N passed, N failed, N skipped"
 #: make vm [KERNEL=6.1|6.12] [CPUS=n] [CMD='...']   a VM that sees this tree, with a shell or CMD
+#: make bench           what it costs, beside perf and an empty probe: build/bench/results.json
 #: make check           format, clang-tidy, checkpatch, sparse, shellcheck
-#: make install [PREFIX=...] [DESTDIR=...]   program, header, DKMS source, udev rule
+#: make install [PREFIX=...] [DESTDIR=...]   program, manual, headers, completion, DKMS source, udev rule
+#: make deb             the Debian packages schedscope and schedscope-dkms, in build/deb/
 #: make clean           remove build/
 #: V=1                  show the commands

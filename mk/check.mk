@@ -8,7 +8,7 @@ BPF_FILES := $(wildcard bpf/*.c bpf/*.h module/uapi/*.h)
 SHELL_FILES = $(shell git ls-files | xargs -r grep -lE '^\#!/(usr/)?bin/(env )?(ba)?sh')
 
 .PHONY: check
-check: check-format check-shell check-kernel check-page check-tidy
+check: check-format check-shell check-docs check-kernel check-page check-tidy
 
 .PHONY: check-format
 check-format:
@@ -19,6 +19,12 @@ check-format:
 check-shell:
 	$(call say,SHELL,shellcheck)
 	$(Q)shellcheck -x $(SHELL_FILES)
+
+DOCUMENTS := $(wildcard Documentation/*.rst)
+.PHONY: check-docs
+check-docs:
+	$(call say,DOCS,$(words $(DOCUMENTS)) files)
+	$(Q)for file in $(DOCUMENTS); do rst2man --halt=warning $$file >/dev/null || exit 1; done
 
 # yield() is what the switch benchmark measures.
 CHECKPATCH := --no-tree --strict --quiet --terse --show-types --ignore YIELD -f
