@@ -3,7 +3,8 @@
  * The event stream: what the scheduler does, as records in one ring per CPU.
  *
  * sched_switch, sched_waking, sched_wakeup and sched_migrate_task are called with
- * interrupts off (rq->lock or pi_lock held): nothing here may wake, sleep or loop.
+ * interrupts off (rq->lock or pi_lock held; but for a thread that wakes itself):
+ * nothing here may wake, sleep or loop.
  */
 #include "kernel_types.bpf.h"
 
@@ -27,21 +28,31 @@ struct here {
 	__u32 cpu;
 	struct cpu_state *state;
 	__u64 now;
+	bool interruptible; /* the probe is called with interrupts on, or may be */
 };
+
+/* Where the probe runs; without the time, which not every probe needs. */
+static __always_inline struct cpu_state *get_state(struct here *here)
+{
+	if (!recording)
+		return NULL;
+	here->cpu = bpf_get_smp_processor_id();
+	here->state = cpu_state_of(here->cpu);
+	return here->state;
+}
 
 static __always_inline bool get_here(struct here *here)
 {
-	if (!recording)
+	if (!get_state(here))
 		return false;
-	here->cpu = bpf_get_smp_processor_id();
-	here->state = cpu_state_of(here->cpu);
 	here->now = bpf_ktime_get_ns();
-	return here->state;
+	here->interruptible = true;
+	return true;
 }
 
 static __always_inline void *reserve_here(const struct here *here, __u16 kind, __u64 size)
 {
-	return reserve(here->state, here->cpu, here->now, kind, size);
+	return reserve(here->state, here->cpu, here->now, kind, size, here->interruptible);
 }
 
 static __always_inline void send_task(struct here *here, struct task_struct *task)
@@ -74,6 +85,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 
 	if (!get_here(&here))
 		return 0;
+	here.interruptible = false;
 	here.state->current = (__u64)next;
 	here.state->seen_switches++;
 	flags = take_cause(here.state, prev, preempt, prev_state, &resched_tid);
@@ -128,6 +140,8 @@ int BPF_PROG(on_waking, struct task_struct *task)
 
 	if (!get_here(&here))
 		return 0;
+	/* A thread that wakes itself does it without its pi_lock. */
+	here.interruptible = task == bpf_get_current_task_btf();
 	wakeup_begins(here.state, task);
 	if (is_selected(task->pid))
 		send_waking(&here, task, SCHEDSCOPE_REC_WAKING);
@@ -139,7 +153,7 @@ int BPF_PROG(on_wakeup, struct task_struct *task)
 {
 	struct here here;
 
-	if (get_here(&here))
+	if (get_state(&here))
 		wakeup_ends(here.state, task);
 	return 0;
 }
@@ -261,7 +275,7 @@ int BPF_PROG(on_timer_entry, int vector)
 {
 	struct here here;
 
-	if (get_here(&here))
+	if (get_state(&here))
 		timer_begins(here.state);
 	return 0;
 }
@@ -271,7 +285,7 @@ int BPF_PROG(on_timer_exit, int vector)
 {
 	struct here here;
 
-	if (get_here(&here))
+	if (get_state(&here))
 		timer_ends(here.state);
 	return 0;
 }
@@ -281,7 +295,7 @@ int BPF_PROG(on_need_resched, struct task_struct *task, int cpu, int tif)
 {
 	struct here here;
 
-	if (get_here(&here))
+	if (get_state(&here))
 		kernel_asks(here.state, cpu);
 	return 0;
 }

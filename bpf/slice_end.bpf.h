@@ -25,9 +25,11 @@
 /* Set by the agent: the kernel has sched_set_need_resched_tp. */
 const volatile bool kernel_tells_resched = false;
 
-static __always_inline bool needs_resched(struct task_struct *task)
+static __always_inline bool current_needs_resched(void)
 {
-	return BPF_CORE_READ(task, thread_info.flags) & TIF_NEED_RESCHED_X86;
+	struct task_struct *current = bpf_get_current_task_btf();
+
+	return current->thread_info.flags & TIF_NEED_RESCHED_X86;
 }
 
 /*
@@ -37,9 +39,11 @@ static __always_inline bool needs_resched(struct task_struct *task)
  */
 static __always_inline bool cpu_needs_resched(struct cpu_state *state, __u32 cpu)
 {
+	struct task_struct *task = (struct task_struct *)state->current;
+
 	if (cpu == bpf_get_smp_processor_id())
-		return needs_resched(bpf_get_current_task_btf());
-	return state->current && needs_resched((struct task_struct *)state->current);
+		return current_needs_resched();
+	return task && BPF_CORE_READ(task, thread_info.flags) & TIF_NEED_RESCHED_X86;
 }
 
 static __always_inline void note_cause(struct cpu_state *state, __u32 cause, __u32 tid)
@@ -62,7 +66,7 @@ static __always_inline void wakeup_begins(struct cpu_state *state, struct task_s
 	state->waking_began_clear = target && !cpu_needs_resched(target, cpu);
 	/* In the timer interrupt: what is set by now, and by no wakeup, is the tick's. */
 	if (state->in_timer && state->timer_began_clear && !state->resched_cause &&
-	    needs_resched(bpf_get_current_task_btf()))
+	    current_needs_resched())
 		note_cause(state, SCHEDSCOPE_SWITCH_TICK, 0);
 }
 
@@ -106,7 +110,7 @@ static __always_inline void timer_begins(struct cpu_state *state)
 {
 	no_wakeup_here(state);
 	state->in_timer = 1;
-	state->timer_began_clear = !needs_resched(bpf_get_current_task_btf());
+	state->timer_began_clear = !current_needs_resched();
 	if (state->timer_began_clear)
 		note_cause(state, 0, 0);
 }
@@ -114,7 +118,7 @@ static __always_inline void timer_begins(struct cpu_state *state)
 static __always_inline void timer_ends(struct cpu_state *state)
 {
 	if (!kernel_tells_resched && state->timer_began_clear && !state->resched_cause &&
-	    needs_resched(bpf_get_current_task_btf()))
+	    current_needs_resched())
 		note_cause(state, SCHEDSCOPE_SWITCH_TICK, 0);
 	state->in_timer = 0;
 }
