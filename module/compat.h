@@ -9,6 +9,9 @@
 #ifndef SCHEDSCOPE_COMPAT_H
 #define SCHEDSCOPE_COMPAT_H
 
+#include <linux/cgroup.h>
+#include <linux/err.h>
+#include <linux/ring_buffer.h>
 #include <linux/sched.h>
 #include <linux/tracepoint.h>
 #include <trace/events/sched.h>
@@ -25,17 +28,20 @@
 #define COMPAT_PROCESS_EXIT_ARGS	struct task_struct *task
 #endif
 
-/*
- * In a run queue, or on a CPU. A kernel for one CPU has no on_cpu, and no waker
- * that meets another thread on it.
- */
-static inline bool compat_task_in_use(const struct task_struct *task)
+/* A kernel for one CPU has no on_cpu. */
+static inline bool compat_task_on_cpu(const struct task_struct *task)
 {
 #ifdef CONFIG_SMP
-	if (READ_ONCE(task->on_cpu))
-		return true;
+	return READ_ONCE(task->on_cpu);
+#else
+	return task == current;
 #endif
-	return READ_ONCE(task->on_rq);
+}
+
+/* In a run queue, or on a CPU. */
+static inline bool compat_task_in_use(const struct task_struct *task)
+{
+	return compat_task_on_cpu(task) || READ_ONCE(task->on_rq);
 }
 
 /* The prototypes of tracepoints that not all kernels have; no kernel without them names them. */
@@ -72,5 +78,68 @@ static inline bool compat_needs_resched(struct task_struct *task)
 #define COMPAT_FAIR_SLICES	false
 #define compat_fair_slice(task)	((void)(task), 0)
 #endif
+
+/* The id in cgroup v2, 0 when unknown. Context: RCU read side. */
+static inline u64 compat_cgroup_id(struct task_struct *task)
+{
+#ifdef CONFIG_CGROUPS
+	return cgroup_id(task_dfl_cgroup(task));
+#else
+	return 0;
+#endif
+}
+
+/* A page to read a ring by: up to 6.7 the page itself. */
+struct compat_ring_page {
+#ifdef HAVE_RING_READ_PAGE
+	struct buffer_data_read_page *page;
+#else
+	void *page;
+#endif
+};
+
+static inline int compat_ring_page_alloc(struct trace_buffer *ring, int cpu,
+					 struct compat_ring_page *to)
+{
+	int err;
+
+#ifdef HAVE_RING_READ_PAGE_OUT
+	err = ring_buffer_alloc_read_page(ring, cpu, &to->page);
+#else
+	to->page = ring_buffer_alloc_read_page(ring, cpu);
+	err = PTR_ERR_OR_ZERO(to->page);
+#endif
+	if (err)
+		to->page = NULL;
+	return err;
+}
+
+/* To the CPU that it was allocated for; nothing when it was not. */
+static inline void compat_ring_page_free(struct trace_buffer *ring, int cpu,
+					 struct compat_ring_page *page)
+{
+	if (page->page)
+		ring_buffer_free_read_page(ring, cpu, page->page);
+}
+
+/* Takes a page of what is in the ring; where in it that begins, negative when there is none. */
+static inline int compat_ring_page_read(struct trace_buffer *ring, int cpu,
+					struct compat_ring_page *to)
+{
+#ifdef HAVE_RING_READ_PAGE
+	return ring_buffer_read_page(ring, to->page, PAGE_SIZE, cpu, 0);
+#else
+	return ring_buffer_read_page(ring, &to->page, PAGE_SIZE, cpu, 0);
+#endif
+}
+
+static inline void *compat_ring_page_data(const struct compat_ring_page *from)
+{
+#ifdef HAVE_RING_READ_PAGE
+	return ring_buffer_read_page_data(from->page);
+#else
+	return from->page;
+#endif
+}
 
 #endif /* SCHEDSCOPE_COMPAT_H */

@@ -23,6 +23,7 @@
 #include "device.h"
 #include "ledger.h"
 #include "probes.h"
+#include "stream.h"
 #include "switchbench.h"
 #include "uapi/schedscope.h"
 
@@ -218,11 +219,22 @@ static long device_switchbench(struct schedscope_switchbench __user *user)
 	return copy_to_user(user, bench, sizeof(*bench)) ? -EFAULT : 0;
 }
 
+static long device_stream(const struct schedscope_stream __user *user)
+{
+	struct schedscope_stream wanted;
+
+	if (copy_from_user(&wanted, user, sizeof(wanted)))
+		return -EFAULT;
+	return stream_create(&wanted);
+}
+
 static long device_ioctl(struct file *file, unsigned int command, unsigned long arg)
 {
 	switch (command) {
 	case SCHEDSCOPE_IOC_INFO:
 		return device_info((struct schedscope_info __user *)arg);
+	case SCHEDSCOPE_IOC_STREAM:
+		return device_stream((const struct schedscope_stream __user *)arg);
 	case SCHEDSCOPE_IOC_SWITCHBENCH:
 		return device_switchbench((struct schedscope_switchbench __user *)arg);
 	case SCHEDSCOPE_IOC_LEND_MM:

@@ -19,11 +19,13 @@
 #include <linux/timekeeping.h>
 #include <linux/tracepoint.h>
 #include <trace/events/sched.h>
+#include <trace/events/task.h>
 
 #include "compat.h"
 #include "ledger.h"
 #include "probes.h"
 #include "slice_end.h"
+#include "stream.h"
 #include "switchbench.h"
 #include "uapi/schedscope.h"
 
@@ -39,6 +41,8 @@ static void probe_sched_switch(void *data, bool preempt, struct task_struct *pre
 		began = ktime_get_mono_fast_ns();
 	end = slice_end_switch(preempt, prev, next, prev_state);
 	ledger_switch(preempt, prev, next, prev_state, end);
+	if (static_branch_unlikely(&stream_running))
+		stream_switch(preempt, prev, next, prev_state, end);
 	if (static_branch_unlikely(&switchbench_running) && began)
 		switchbench_probed(ktime_get_mono_fast_ns() - began);
 }
@@ -52,6 +56,8 @@ static void probe_sched_waking(void *data, struct task_struct *task)
 	guard(preempt_notrace)();
 	slice_end_waking(task);
 	ledger_wake(task);
+	if (static_branch_unlikely(&stream_running))
+		stream_waking(task);
 }
 
 /*
@@ -69,6 +75,8 @@ static void probe_sched_wakeup_new(void *data, struct task_struct *task)
 {
 	guard(preempt_notrace)();
 	ledger_wake_new(task);
+	if (static_branch_unlikely(&stream_running))
+		stream_wakeup_new(task);
 }
 
 /*
@@ -81,6 +89,8 @@ static void probe_sched_process_exit(void *data, COMPAT_PROCESS_EXIT_ARGS)
 {
 	guard(preempt_notrace)();
 	ledger_adopt(task);
+	if (static_branch_unlikely(&stream_running))
+		stream_exit(task);
 }
 
 /* Context: hard interrupt, here and in the next. */
@@ -110,11 +120,39 @@ static void probe_sched_migrate_task(void *data, struct task_struct *task, int c
 	slice_end_migrated(task, cpu);
 }
 
+/* What follows is for the stream alone. Context: as above. */
+static void probe_stream_migrate(void *data, struct task_struct *task, int cpu)
+{
+	guard(preempt_notrace)();
+	stream_migrate(task, cpu);
+}
+
+/* Context of the others: process context, no locks, but for the task's own in a rename. */
+static void probe_stream_fork(void *data, struct task_struct *parent, struct task_struct *child)
+{
+	guard(preempt_notrace)();
+	stream_fork(parent, child);
+}
+
+static void probe_stream_exec(void *data, struct task_struct *task, pid_t old_tid,
+			      struct linux_binprm *bprm)
+{
+	guard(preempt_notrace)();
+	stream_exec(task, old_tid);
+}
+
+static void probe_stream_rename(void *data, struct task_struct *task, const char *comm)
+{
+	guard(preempt_notrace)();
+	stream_rename(task, comm);
+}
+
 /* When a probe is in place. */
 enum when {
 	ALWAYS,		/* and the module does not load without it */
 	IF_THERE,	/* always, in kernels that have the tracepoint */
 	IF_KERNEL_TELLS, /* in kernels that have sched_set_need_resched_tp */
+	STREAM,		/* while a stream runs */
 	NEVER,		/* only whether the kernel has it is of interest */
 };
 
@@ -141,6 +179,10 @@ static struct probe probes[] = {
 	{ .name = "sched_waking", .function = probe_sched_waking, .when = ALWAYS },
 	{ .name = "sched_wakeup_new", .function = probe_sched_wakeup_new, .when = ALWAYS },
 	{ .name = "sched_process_exit", .function = probe_sched_process_exit, .when = ALWAYS },
+	{ .name = "sched_migrate_task", .function = probe_stream_migrate, .when = STREAM },
+	{ .name = "sched_process_fork", .function = probe_stream_fork, .when = STREAM },
+	{ .name = "sched_process_exec", .function = probe_stream_exec, .when = STREAM },
+	{ .name = "task_rename", .function = probe_stream_rename, .when = STREAM },
 	{ .name = "sched_set_state_tp", .when = NEVER, .signal = SCHEDSCOPE_SIGNAL_SET_STATE },
 	{ .name = "sched_dl_throttle_tp", .when = NEVER, .signal = SCHEDSCOPE_SIGNAL_DL },
 };
@@ -153,6 +195,10 @@ static void check_prototypes(void)
 	check_trace_callback_type_sched_wakeup_new(probe_sched_wakeup_new);
 	check_trace_callback_type_sched_process_exit(probe_sched_process_exit);
 	check_trace_callback_type_sched_migrate_task(probe_sched_migrate_task);
+	check_trace_callback_type_sched_migrate_task(probe_stream_migrate);
+	check_trace_callback_type_sched_process_fork(probe_stream_fork);
+	check_trace_callback_type_sched_process_exec(probe_stream_exec);
+	check_trace_callback_type_task_rename(probe_stream_rename);
 	compat_check_timer_entry(probe_local_timer_entry);
 	compat_check_timer_exit(probe_local_timer_exit);
 	compat_check_need_resched(probe_sched_set_need_resched);
@@ -165,33 +211,6 @@ static void find_tracepoint(struct tracepoint *tracepoint, void *data)
 	for (i = 0; i < ARRAY_SIZE(probes); i++)
 		if (!strcmp(tracepoint->name, probes[i].name))
 			probes[i].tracepoint = tracepoint;
-}
-
-static bool is_wanted(const struct probe *probe)
-{
-	switch (probe->when) {
-	case ALWAYS:
-		return true;
-	case IF_THERE:
-		return probe->tracepoint;
-	case IF_KERNEL_TELLS:
-		return probes_signals() & SCHEDSCOPE_SIGNAL_NEED_RESCHED;
-	default:
-		return false;
-	}
-}
-
-static int attach(struct probe *probe)
-{
-	int err = -ENOENT;
-
-	if (probe->tracepoint)
-		err = tracepoint_probe_register(probe->tracepoint, probe->function, NULL);
-	if (err)
-		pr_err("no probe on %s: %pe\n", probe->name, ERR_PTR(err));
-	else
-		probe->attached = true;
-	return err;
 }
 
 /**
@@ -210,8 +229,69 @@ u64 probes_signals(void)
 	return signals;
 }
 
+/* Whether a probe belongs to those that come and go with the stream, or to the others. */
+static bool is_wanted(const struct probe *probe, bool stream)
+{
+	switch (probe->when) {
+	case ALWAYS:
+		return !stream;
+	case IF_THERE:
+		return !stream && probe->tracepoint;
+	case IF_KERNEL_TELLS:
+		return !stream && probes_signals() & SCHEDSCOPE_SIGNAL_NEED_RESCHED;
+	case STREAM:
+		return stream;
+	default:
+		return false;
+	}
+}
+
+static int attach(struct probe *probe)
+{
+	int err = -ENOENT;
+
+	if (probe->tracepoint)
+		err = tracepoint_probe_register(probe->tracepoint, probe->function, NULL);
+	if (err)
+		pr_err("no probe on %s: %pe\n", probe->name, ERR_PTR(err));
+	else
+		probe->attached = true;
+	return err;
+}
+
+static void detach_all(bool stream)
+{
+	unsigned int i = ARRAY_SIZE(probes);
+
+	while (i--) {
+		if (!probes[i].attached || !is_wanted(&probes[i], stream))
+			continue;
+		tracepoint_probe_unregister(probes[i].tracepoint, probes[i].function, NULL);
+		probes[i].attached = false;
+	}
+	/* A CPU may still be in a probe, or about to call one. */
+	tracepoint_synchronize_unregister();
+}
+
+static int attach_all(bool stream)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < ARRAY_SIZE(probes); i++) {
+		if (!is_wanted(&probes[i], stream))
+			continue;
+		err = attach(&probes[i]);
+		if (err) {
+			detach_all(stream);
+			return err;
+		}
+	}
+	return 0;
+}
+
 /**
- * probes_attach() - put all probes in place, or none
+ * probes_attach() - put all probes in place that the ledger needs, or none
  *
  * Context: process context, may sleep.
  *
@@ -219,22 +299,10 @@ u64 probes_signals(void)
  */
 int __init probes_attach(void)
 {
-	unsigned int i;
-	int err;
-
 	check_prototypes();
 	for_each_kernel_tracepoint(find_tracepoint, NULL);
 	slice_end_init(probes_signals() & SCHEDSCOPE_SIGNAL_NEED_RESCHED);
-	for (i = 0; i < ARRAY_SIZE(probes); i++) {
-		if (!is_wanted(&probes[i]))
-			continue;
-		err = attach(&probes[i]);
-		if (err) {
-			probes_detach();
-			return err;
-		}
-	}
-	return 0;
+	return attach_all(false);
 }
 
 /**
@@ -244,14 +312,27 @@ int __init probes_attach(void)
  */
 void probes_detach(void)
 {
-	unsigned int i = ARRAY_SIZE(probes);
+	detach_all(false);
+}
 
-	while (i--) {
-		if (!probes[i].attached)
-			continue;
-		tracepoint_probe_unregister(probes[i].tracepoint, probes[i].function, NULL);
-		probes[i].attached = false;
-	}
-	/* A CPU may still be in a probe, or about to call one. */
-	tracepoint_synchronize_unregister();
+/**
+ * probes_attach_stream() - put the others in place, too, or none
+ *
+ * Context: process context, may sleep; one caller at a time, here and below.
+ *
+ * Return: as probes_attach().
+ */
+int probes_attach_stream(void)
+{
+	return attach_all(true);
+}
+
+/**
+ * probes_detach_stream() - those do not run any more when this returns
+ *
+ * It also waits for all other probes that run when it is called.
+ */
+void probes_detach_stream(void)
+{
+	detach_all(true);
 }

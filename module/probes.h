@@ -6,6 +6,8 @@
 
 int probes_attach(void);
 void probes_detach(void);
+int probes_attach_stream(void);
+void probes_detach_stream(void);
 u64 probes_signals(void);
 
 #endif /* SCHEDSCOPE_PROBES_H */

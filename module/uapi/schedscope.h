@@ -39,13 +39,19 @@
 #define SCHEDSCOPE_REC_USER_CARRIER	18
 #define SCHEDSCOPE_REC_MAX		18
 
+/*
+ * In the flags of any record: it is the second witness's. The first one's say the same; an
+ * analysis takes those alone, and this for their proof.
+ */
+#define SCHEDSCOPE_REC_SECOND		(1 << 15)
+
 /**
  * struct schedscope_rec - what every record begins with
  * @time_ns: CLOCK_MONOTONIC
  * @kind: SCHEDSCOPE_REC_*
  * @size: bytes of the whole record, a multiple of 8
  * @cpu: CPU that produced it, SCHEDSCOPE_CPU_NONE when it has none
- * @flags: meaning depends on @kind; unknown bits are ignored by readers
+ * @flags: SCHEDSCOPE_REC_SECOND; the others' meaning depends on @kind; unknown bits are ignored by readers
  */
 struct schedscope_rec {
 	__u64 time_ns;
@@ -514,5 +520,61 @@ struct schedscope_switchbench {
  * file can borrow it. Again, by another process: that one's takes its place.
  */
 #define SCHEDSCOPE_IOC_LEND_MM		_IO('#', 0x69)
+
+/* ---- the event stream, from 1.1 on ---- */
+
+#define SCHEDSCOPE_STREAM_SELECT	(1 << 0) /* only selected threads, else all */
+
+#define SCHEDSCOPE_STREAM_RING_MIN	(1ULL << 14)
+#define SCHEDSCOPE_STREAM_RING_MAX	(1ULL << 30)
+#define SCHEDSCOPE_STREAM_READ_MIN	256 /* the least buffer that read(2) takes */
+
+/**
+ * struct schedscope_stream - what is to be streamed
+ * @bytes: size of this struct
+ * @flags: SCHEDSCOPE_STREAM_*
+ * @ring_bytes: of each CPU's ring, rounded up to whole pages: _RING_MIN.._RING_MAX
+ * @rr_slice_ns: nominal slice of SCHED_RR (a sysctl that a module cannot read), 0: unknown
+ * @reserved: 0
+ */
+struct schedscope_stream {
+	__u32 bytes;
+	__u32 flags;
+	__u64 ring_bytes;
+	__u64 rr_slice_ns;
+	__u64 reserved[3];
+};
+
+/*
+ * Makes a stream and returns its file descriptor (close-on-exec). There is one at a time;
+ * it is gone when its last descriptor is, and holds the module meanwhile. Memory:
+ * @ring_bytes for each CPU that is or comes online, and 8 MiB with _STREAM_SELECT.
+ * EBUSY: there is one. EINVAL: a value out of its range, an unknown flag, reserved not 0.
+ *
+ * read(2) on it returns whole records of the kinds SWITCH to CPU_STATS and never waits: 0
+ * when there are none now. What was asked for by _WALK and _STATS comes first (rec.cpu of
+ * TASK records of a walk is SCHEDSCOPE_CPU_NONE), then the CPUs' rings in turns; a CPU's
+ * records are in the order of their times. Records that found no room are lost: a LOST
+ * record stands where the gap is, before the first record behind it, or, after _STOP, at
+ * the end of its CPU's records. poll(2) does not wait either: a reader sleeps as it likes.
+ * EINVAL: the buffer holds less than SCHEDSCOPE_STREAM_READ_MIN bytes.
+ */
+#define SCHEDSCOPE_IOC_STREAM		_IOW('#', 0x70, struct schedscope_stream)
+
+/* On a stream. Records are made from _START to _STOP, once each; EINVAL: out of turn. */
+#define SCHEDSCOPE_STREAM_IOC_START	_IO('#', 0x71)
+#define SCHEDSCOPE_STREAM_IOC_STOP	_IO('#', 0x72)
+/*
+ * Selects a thread, by its tid in the caller's namespace, and its later children.
+ * EINVAL: made without SCHEDSCOPE_STREAM_SELECT. ESRCH: there is no such thread.
+ */
+#define SCHEDSCOPE_STREAM_IOC_SELECT	_IOW('#', 0x73, __u32)
+/*
+ * A TASK record of every (selected) thread, read when read(2) comes to it. The argument is
+ * their flag, SCHEDSCOPE_TASK_BEGIN or _END. EBUSY: one is not read to its end.
+ */
+#define SCHEDSCOPE_STREAM_IOC_WALK	_IOW('#', 0x74, __u32)
+/* A CPU_STATS record of every possible CPU, as of when it is read. EBUSY: as _WALK. */
+#define SCHEDSCOPE_STREAM_IOC_STATS	_IO('#', 0x75)
 
 #endif /* _UAPI_SCHEDSCOPE_H */

@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The event stream: what the scheduler does, as records in one ring per CPU.
+ *
+ * The ring is the kernel's own: its writers take no lock, may be interrupted by
+ * other writers, and wake nobody as long as nobody waits, which our reader never
+ * does. A record is made on the stack and copied into the ring with interrupts
+ * off, so that a CPU's records are in the order of their times and its counts
+ * need no atomics; no probe runs in an NMI.
+ *
+ * Every record that a probe wants to keep goes through keep(): it is produced,
+ * and then either in the ring or lost. The first one that fits after a loss is
+ * preceded by a REC_LOST that says where the gap is.
+ */
+#include <linux/bug.h>
+#include <linux/cleanup.h>
+#include <linux/irqflags.h>
+#include <linux/minmax.h>
+#include <linux/percpu.h>
+#include <linux/rcupdate.h>
+#include <linux/ring_buffer.h>
+#include <linux/sched.h>
+#include <linux/sched/prio.h>
+#include <linux/smp.h>
+#include <linux/string.h>
+#include <linux/timekeeping.h>
+
+#include "compat.h"
+#include "probes.h"
+#include "slice_end.h"
+#include "stream.h"
+
+DEFINE_STATIC_KEY_FALSE(stream_running);
+
+/*
+ * The stream that runs. Set before the first probe can look at it, and cleared
+ * after the last one has: they find it without asking.
+ */
+static struct stream *running;
+
+/* CLOCK_MONOTONIC, as the BPF witness reads it. */
+u64 stream_now(void)
+{
+	return ktime_get_mono_fast_ns();
+}
+
+/*
+ * A tid that is used again is another thread: its start time differs, and with it,
+ * in 254 of 255 cases, its mark. Only a tid that comes round again before its last
+ * owner's last switch makes use of that.
+ */
+static u8 mark_of(const struct task_struct *task)
+{
+	return 1 + task->start_time % 255;
+}
+
+/**
+ * stream_is_selected() - whether a thread's records are wanted
+ * @stream: stream
+ * @tid: thread; 0, idle, is wanted with all others only
+ */
+bool stream_is_selected(const struct stream *stream, pid_t tid)
+{
+	return !stream->selected || READ_ONCE(stream->selected[tid]);
+}
+
+/**
+ * stream_select() - from now on they are
+ * @stream: a stream that selects
+ * @task: thread
+ */
+void stream_select(struct stream *stream, const struct task_struct *task)
+{
+	WRITE_ONCE(stream->selected[task->pid], mark_of(task));
+}
+
+static void select_child(struct task_struct *parent, struct task_struct *child)
+{
+	if (running->selected && stream_is_selected(running, parent->pid))
+		stream_select(running, child);
+}
+
+/* At a thread's last switch, when its tid may already be a new thread's. */
+static void forget(struct task_struct *task)
+{
+	if (!running->selected)
+		return;
+	if (READ_ONCE(running->selected[task->pid]))
+		cmpxchg(&running->selected[task->pid], mark_of(task), 0);
+	if (READ_ONCE(running->introduced[task->pid]))
+		cmpxchg(&running->introduced[task->pid], mark_of(task), 0);
+}
+
+/* What the scheduler granted, 0 when it has no such thing. */
+static u32 nominal_slice(const struct stream *stream, const struct task_struct *task)
+{
+	u64 slice = 0;
+
+	if (task->policy == SCHED_RR)
+		slice = stream->rr_slice_ns;
+	else if (task->policy == SCHED_DEADLINE)
+		slice = task->dl.dl_runtime;
+	else if (task->prio >= MAX_RT_PRIO)
+		slice = compat_fair_slice(task);
+	return min_t(u64, slice, U32_MAX);
+}
+
+/**
+ * stream_fill_task() - who a thread is, but for the record's header
+ * @stream: stream
+ * @rec: where to; its flags are set
+ * @task: thread
+ *
+ * Context: any but NMI. The task cannot go away.
+ */
+void stream_fill_task(const struct stream *stream, struct schedscope_task *rec,
+		      struct task_struct *task)
+{
+	guard(rcu)();
+	rec->rec.flags = (task->flags & PF_KTHREAD ? SCHEDSCOPE_TASK_KTHREAD : 0) |
+			 (compat_task_on_cpu(task) ? SCHEDSCOPE_TASK_ON_CPU : 0) |
+			 (READ_ONCE(task->on_rq) ? SCHEDSCOPE_TASK_ON_RQ : 0);
+	rec->tid = task->pid;
+	rec->pid = task->tgid;
+	rec->ppid = rcu_dereference(task->real_parent)->tgid;
+	rec->state = READ_ONCE(task->__state);
+	rec->start_ns = task->start_time;
+	rec->cgroup_id = compat_cgroup_id(task);
+	rec->switches = task->nvcsw + task->nivcsw;
+	rec->run_ns = task->se.sum_exec_runtime;
+	rec->slice_ns = nominal_slice(stream, task);
+	rec->prio = task->prio;
+	rec->nice = PRIO_TO_NICE(task->static_prio);
+	rec->policy = task->policy;
+	rec->task_cpu = task_cpu(task);
+	/* Not under its lock, which may sleep: a name that changes just now is both in part. */
+	strscpy_pad(rec->comm, task->comm, sizeof(rec->comm));
+}
+
+/**
+ * stream_fill_gap() - what was lost on a CPU since the last record, which ends the gap
+ * @cpu: the CPU
+ * @lost: where to, but for its CPU
+ */
+void stream_fill_gap(struct stream_cpu *cpu, struct schedscope_lost *lost)
+{
+	*lost = (struct schedscope_lost) {
+		.rec = {
+			.time_ns = cpu->gap_end_ns,
+			.kind = SCHEDSCOPE_REC_LOST,
+			.size = sizeof(*lost),
+		},
+		.count = cpu->gap_count,
+		.begin_ns = cpu->gap_begin_ns,
+		.end_ns = cpu->gap_end_ns,
+		.cause = SCHEDSCOPE_LOST_RING_FULL,
+	};
+	cpu->gap_count = 0;
+}
+
+static bool mark_gap(struct stream_cpu *here)
+{
+	struct stream_cpu before = *here;
+	struct schedscope_lost lost;
+
+	stream_fill_gap(here, &lost);
+	lost.rec.cpu = smp_processor_id();
+	if (!ring_buffer_write(running->ring, sizeof(lost), &lost))
+		return true;
+	*here = before;
+	return false;
+}
+
+/*
+ * Keeps a record that is complete but for its header, or counts it as lost.
+ * Context: interrupts are off.
+ */
+static bool keep(struct schedscope_rec *rec, u16 kind, u16 size, u64 now)
+{
+	struct stream_cpu *here = this_cpu_ptr(running->cpus);
+
+	rec->time_ns = now;
+	rec->kind = kind;
+	rec->size = size;
+	rec->cpu = smp_processor_id();
+	here->produced++;
+	if ((!here->gap_count || mark_gap(here)) && !ring_buffer_write(running->ring, size, rec))
+		return true;
+
+	here->lost++;
+	if (!here->gap_count++)
+		here->gap_begin_ns = now;
+	here->gap_end_ns = now;
+	return false;
+}
+
+static bool send_task(struct task_struct *task, u64 now)
+{
+	struct schedscope_task rec;
+
+	stream_fill_task(running, &rec, task);
+	if (!stream_is_selected(running, task->pid))
+		rec.rec.flags |= SCHEDSCOPE_TASK_BYSTANDER;
+	return keep(&rec.rec, SCHEDSCOPE_REC_TASK, sizeof(rec), now);
+}
+
+/* Who a neighbour of a recorded thread is; when all are recorded, all are known. */
+static void introduce(struct task_struct *task, u64 now)
+{
+	u8 *known;
+
+	if (!running->selected || !task->pid || stream_is_selected(running, task->pid))
+		return;
+	known = &running->introduced[task->pid];
+	if (READ_ONCE(*known) != mark_of(task) && send_task(task, now))
+		WRITE_ONCE(*known, mark_of(task));
+}
+
+/**
+ * stream_switch() - a CPU goes from one thread to another
+ * @preempt: @prev was preempted in the kernel
+ * @prev: thread that leaves
+ * @next: thread that takes over
+ * @prev_state: state of @prev, as given to the tracepoint
+ * @end: what is known of why @prev leaves
+ *
+ * Context: this CPU's run queue is locked, interrupts are off.
+ */
+void stream_switch(bool preempt, struct task_struct *prev, struct task_struct *next,
+		   unsigned int prev_state, struct slice_end end)
+{
+	bool is_last = !preempt && prev_state & TASK_DEAD;
+	struct schedscope_switch rec;
+	u64 now;
+
+	if (!stream_is_selected(running, prev->pid) && !stream_is_selected(running, next->pid)) {
+		if (is_last)
+			forget(prev);
+		return;
+	}
+	now = stream_now();
+	introduce(prev, now);
+	introduce(next, now);
+	rec = (struct schedscope_switch) {
+		.rec.flags = end.flags,
+		.prev_tid = prev->pid,
+		.next_tid = next->pid,
+		.prev_state = prev_state,
+		.prev_switches = prev->nvcsw + prev->nivcsw,
+		.prev_slice_ns = nominal_slice(running, prev),
+		.prev_prio = prev->prio,
+		.next_prio = next->prio,
+		.prev_policy = prev->policy,
+		.next_policy = next->policy,
+		.resched_tid = end.resched_tid,
+	};
+	this_cpu_ptr(running->cpus)->switches++;
+	keep(&rec.rec, SCHEDSCOPE_REC_SWITCH, sizeof(rec), now);
+	if (is_last)
+		forget(prev);
+}
+
+static void send_waking(struct task_struct *task, u16 kind, u64 now)
+{
+	struct schedscope_waking rec = {
+		.rec.flags = slice_end_in_timer() ? SCHEDSCOPE_WAKING_TIMER : 0,
+		.tid = task->pid,
+		.waker_tid = current->pid,
+		.target_cpu = task_cpu(task),
+	};
+
+	introduce(current, now);
+	keep(&rec.rec, kind, sizeof(rec), now);
+}
+
+/**
+ * stream_waking() - a thread is about to be made runnable
+ * @task: thread
+ */
+void stream_waking(struct task_struct *task)
+{
+	guard(irqsave)();
+	if (stream_is_selected(running, task->pid))
+		send_waking(task, SCHEDSCOPE_REC_WAKING, stream_now());
+}
+
+/**
+ * stream_wakeup_new() - a new thread is, for the first time
+ * @task: thread, complete only here, not yet at its fork: so is its identity
+ */
+void stream_wakeup_new(struct task_struct *task)
+{
+	u64 now;
+
+	guard(irqsave)();
+	if (!stream_is_selected(running, task->pid))
+		return;
+	now = stream_now();
+	send_task(task, now);
+	send_waking(task, SCHEDSCOPE_REC_WAKEUP_NEW, now);
+}
+
+/**
+ * stream_fork() - a thread was made
+ * @parent: thread that made it
+ * @child: thread
+ */
+void stream_fork(struct task_struct *parent, struct task_struct *child)
+{
+	struct schedscope_fork rec = {
+		.parent_tid = parent->pid,
+		.tid = child->pid,
+		.pid = child->tgid,
+	};
+
+	guard(irqsave)();
+	select_child(parent, child);
+	if (stream_is_selected(running, child->pid))
+		keep(&rec.rec, SCHEDSCOPE_REC_FORK, sizeof(rec), stream_now());
+}
+
+/**
+ * stream_exec() - a thread replaced its program
+ * @task: thread
+ * @old_tid: its tid before
+ */
+void stream_exec(struct task_struct *task, pid_t old_tid)
+{
+	struct schedscope_exec rec = {
+		.tid = task->pid,
+		.old_tid = old_tid,
+	};
+	u64 now;
+
+	guard(irqsave)();
+	if (!stream_is_selected(running, task->pid))
+		return;
+	now = stream_now();
+	keep(&rec.rec, SCHEDSCOPE_REC_EXEC, sizeof(rec), now);
+	send_task(task, now);
+}
+
+/**
+ * stream_exit() - a thread begins to exit
+ * @task: thread
+ */
+void stream_exit(struct task_struct *task)
+{
+	struct schedscope_exit rec = {
+		.tid = task->pid,
+		.pid = task->tgid,
+	};
+
+	guard(irqsave)();
+	if (!stream_is_selected(running, task->pid))
+		return;
+	rec.switches = task->nvcsw + task->nivcsw;
+	rec.run_ns = task->se.sum_exec_runtime;
+	keep(&rec.rec, SCHEDSCOPE_REC_EXIT, sizeof(rec), stream_now());
+}
+
+/**
+ * stream_migrate() - a thread is put on another CPU
+ * @task: thread
+ * @to_cpu: the other CPU
+ */
+void stream_migrate(struct task_struct *task, int to_cpu)
+{
+	struct schedscope_migrate rec = {
+		.tid = task->pid,
+		.from_cpu = task_cpu(task),
+		.to_cpu = to_cpu,
+	};
+
+	guard(irqsave)();
+	if (stream_is_selected(running, task->pid))
+		keep(&rec.rec, SCHEDSCOPE_REC_MIGRATE, sizeof(rec), stream_now());
+}
+
+/**
+ * stream_rename() - a thread's name is about to change
+ * @task: thread
+ * @comm: the new name
+ */
+void stream_rename(struct task_struct *task, const char *comm)
+{
+	struct schedscope_task rec;
+
+	guard(irqsave)();
+	if (!stream_is_selected(running, task->pid))
+		return;
+	stream_fill_task(running, &rec, task);
+	strscpy_pad(rec.comm, comm, sizeof(rec.comm));
+	keep(&rec.rec, SCHEDSCOPE_REC_TASK, sizeof(rec), stream_now());
+}
+
+/**
+ * stream_begin() - records are made from now on
+ * @stream: where to; belongs to the probes until stream_end()
+ *
+ * Return: 0 or a negative errno: then nothing has changed.
+ */
+int stream_begin(struct stream *stream)
+{
+	int err;
+
+	running = stream;
+	err = probes_attach_stream();
+	if (err)
+		return err;
+	static_branch_enable(&stream_running);
+	return 0;
+}
+
+/**
+ * stream_end() - no record is made any more when this returns
+ */
+void stream_end(void)
+{
+	static_branch_disable(&stream_running);
+	/* Waits for probes that have found the key on, too. */
+	probes_detach_stream();
+	running = NULL;
+}

@@ -1,0 +1,537 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The event stream: what it refuses, that each record is either read or counted
+ * as lost, and that it says of known threads what the kernel says.
+ */
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "support.h"
+
+#include "kselftest_harness.h"
+
+#define TIMEOUT	120
+#define CPUS	64
+#define RING	(1U << 20)
+
+FIXTURE(stream) {
+	int device;
+	int fd;
+};
+
+static struct schedscope_stream asked(__u64 ring_bytes, __u32 flags)
+{
+	return (struct schedscope_stream){
+		.bytes = sizeof(struct schedscope_stream),
+		.flags = flags,
+		.ring_bytes = ring_bytes,
+	};
+}
+
+static int stream_open(int device, __u64 ring_bytes, __u32 flags)
+{
+	struct schedscope_stream wanted = asked(ring_bytes, flags);
+
+	return ioctl(device, SCHEDSCOPE_IOC_STREAM, &wanted);
+}
+
+FIXTURE_SETUP(stream)
+{
+	self->device = self->fd = -1;
+	if (!module_path())
+		SKIP(return, "SCHEDSCOPE_MODULE does not name the module");
+	ASSERT_EQ(0, module_load(""));
+	self->device = open(DEVICE, O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, self->device);
+}
+
+FIXTURE_TEARDOWN(stream)
+{
+	if (self->device < 0)
+		return;
+	if (self->fd >= 0)
+		close(self->fd);
+	close(self->device);
+	EXPECT_EQ(0, module_unload());
+}
+
+/* What was read, and what the stream says of itself. */
+struct seen {
+	__u64 records[CPUS];	/* but for LOST, CPU_STATS and the walk's */
+	__u64 last_ns[CPUS];
+	__u64 lost[CPUS];	/* told in LOST records */
+	__u64 produced[CPUS];	/* told in CPU_STATS */
+	__u64 stats_lost[CPUS];
+	__u64 switches[CPUS];
+	__u64 stats_switches[CPUS];
+	__u64 gaps;
+	__u64 walked;
+	__u64 wrong;		/* records that cannot be */
+	pid_t watched;
+	__u64 watched_switches;	/* switches away from it */
+	__u64 watched_yields;
+	__u64 watched_walked;
+	__u64 others;		/* switches that have no selected thread in them */
+};
+
+static bool kind_is_known(const struct schedscope_rec *rec)
+{
+	static const size_t sizes[] = {
+		[SCHEDSCOPE_REC_SWITCH] = sizeof(struct schedscope_switch),
+		[SCHEDSCOPE_REC_WAKING] = sizeof(struct schedscope_waking),
+		[SCHEDSCOPE_REC_WAKEUP_NEW] = sizeof(struct schedscope_waking),
+		[SCHEDSCOPE_REC_FORK] = sizeof(struct schedscope_fork),
+		[SCHEDSCOPE_REC_EXEC] = sizeof(struct schedscope_exec),
+		[SCHEDSCOPE_REC_EXIT] = sizeof(struct schedscope_exit),
+		[SCHEDSCOPE_REC_MIGRATE] = sizeof(struct schedscope_migrate),
+		[SCHEDSCOPE_REC_TASK] = sizeof(struct schedscope_task),
+		[SCHEDSCOPE_REC_LOST] = sizeof(struct schedscope_lost),
+		[SCHEDSCOPE_REC_CPU_STATS] = sizeof(struct schedscope_cpu_stats),
+	};
+
+	return rec->kind && rec->kind < sizeof(sizes) / sizeof(*sizes) &&
+	       rec->size == sizes[rec->kind];
+}
+
+static void see_switch(struct seen *seen, const struct schedscope_switch *rec)
+{
+	seen->switches[rec->rec.cpu]++;
+	if (rec->prev_tid == (__u32)seen->watched) {
+		seen->watched_switches++;
+		seen->watched_yields += !!(rec->rec.flags & SCHEDSCOPE_SWITCH_YIELD);
+	} else if (rec->next_tid != (__u32)seen->watched) {
+		seen->others++;
+	}
+}
+
+static void see(struct seen *seen, const struct schedscope_rec *rec)
+{
+	const struct schedscope_cpu_stats *stats = (const void *)rec;
+	const struct schedscope_lost *lost = (const void *)rec;
+	__u16 cpu = rec->cpu;
+
+	if (!kind_is_known(rec)) {
+		seen->wrong++;
+		return;
+	}
+	if (cpu == SCHEDSCOPE_CPU_NONE) {
+		const struct schedscope_task *task = (const void *)rec;
+
+		seen->walked++;
+		seen->watched_walked += task->tid == (__u32)seen->watched;
+		seen->wrong += rec->kind != SCHEDSCOPE_REC_TASK ||
+			       !(rec->flags & (SCHEDSCOPE_TASK_BEGIN | SCHEDSCOPE_TASK_END));
+		return;
+	}
+	if (cpu >= CPUS) {
+		seen->wrong++;
+		return;
+	}
+	if (rec->kind == SCHEDSCOPE_REC_CPU_STATS) {
+		seen->produced[cpu] = stats->produced;
+		seen->stats_lost[cpu] = stats->lost[SCHEDSCOPE_LOST_RING_FULL];
+		seen->stats_switches[cpu] = stats->switches;
+		return;
+	}
+	/* A CPU's records are in the order of their times, gaps among them. */
+	seen->wrong += rec->time_ns < seen->last_ns[cpu];
+	seen->last_ns[cpu] = rec->time_ns;
+	if (rec->kind == SCHEDSCOPE_REC_LOST) {
+		seen->wrong += lost->begin_ns > lost->end_ns || !lost->count;
+		seen->lost[cpu] += lost->count;
+		seen->gaps++;
+		return;
+	}
+	seen->records[cpu]++;
+	if (rec->kind == SCHEDSCOPE_REC_SWITCH)
+		see_switch(seen, (const void *)rec);
+}
+
+/* Reads until there is nothing; bytes read, or a negative errno. */
+static ssize_t drain(int fd, struct seen *seen, size_t room)
+{
+	static __u64 buffer[1 << 15];
+	ssize_t got, all = 0;
+
+	while ((got = read(fd, buffer, room)) > 0) {
+		for (ssize_t at = 0; at < got;) {
+			const struct schedscope_rec *rec = (const void *)((char *)buffer + at);
+
+			if (rec->size < sizeof(*rec) || at + rec->size > got) {
+				seen->wrong++;
+				break;
+			}
+			see(seen, rec);
+			at += rec->size;
+		}
+		all += got;
+	}
+	return got < 0 ? -errno : all;
+}
+
+/* Produced = kept + lost, by CPU; the gaps tell of each that is lost. */
+static bool adds_up(const struct seen *seen)
+{
+	for (int cpu = 0; cpu < CPUS; cpu++)
+		if (seen->produced[cpu] != seen->records[cpu] + seen->lost[cpu] ||
+		    seen->lost[cpu] != seen->stats_lost[cpu]) {
+			printf("# CPU %d: produced %llu, read %llu, lost %llu, counted as lost %llu\n",
+			       cpu, seen->produced[cpu], seen->records[cpu], seen->lost[cpu],
+			       seen->stats_lost[cpu]);
+			return false;
+		}
+	return true;
+}
+
+static __u64 sum(const __u64 *of)
+{
+	__u64 all = 0;
+
+	for (int cpu = 0; cpu < CPUS; cpu++)
+		all += of[cpu];
+	return all;
+}
+
+static bool finish(int fd, struct seen *seen)
+{
+	return !ioctl(fd, SCHEDSCOPE_STREAM_IOC_STOP) && drain(fd, seen, 1 << 18) >= 0 &&
+	       !ioctl(fd, SCHEDSCOPE_STREAM_IOC_STATS) && drain(fd, seen, 1 << 18) > 0 &&
+	       drain(fd, seen, 1 << 18) == 0;
+}
+
+/* Two threads on one CPU that pass a byte to and fro. */
+struct pair {
+	int pipes[2][2];
+	int rounds;
+};
+
+static void hit(struct worker *worker)
+{
+	struct pair *pair = worker->data;
+	int side = worker->value;
+	char byte = 0;
+
+	for (int i = 0; i < pair->rounds; i++) {
+		if (!side && write(pair->pipes[0][1], &byte, 1) != 1)
+			abort();
+		if (read(pair->pipes[!side][0], &byte, 1) != 1)
+			abort();
+		if (side && write(pair->pipes[1][1], &byte, 1) != 1)
+			abort();
+	}
+}
+
+static bool play(struct worker *workers, struct pair *pair)
+{
+	if (pipe(pair->pipes[0]) || pipe(pair->pipes[1]))
+		return false;
+	for (int i = 0; i < 2; i++) {
+		workers[i] = (struct worker){ .work = hit, .cpu = 0, .data = pair, .value = i };
+		if (!worker_start(&workers[i]))
+			return false;
+	}
+	return true;
+}
+
+static void play_on(struct worker *workers)
+{
+	worker_work(&workers[0]);
+	worker_work(&workers[1]);
+	worker_wait(&workers[0]);
+	worker_wait(&workers[1]);
+}
+
+static void play_end(struct worker *workers, struct pair *pair)
+{
+	for (int i = 0; i < 2; i++) {
+		worker_end(&workers[i]);
+		close(pair->pipes[i][0]);
+		close(pair->pipes[i][1]);
+	}
+}
+
+TEST_F(stream, refuses)
+{
+	struct schedscope_stream wanted;
+
+	for (int i = 0; i < 7; i++) {
+		wanted = asked(RING, 0);
+		switch (i) {
+		case 0: wanted.bytes--; break;
+		case 1: wanted.flags = 1 << 1; break;
+		case 2: wanted.flags = 1U << 31; break;
+		case 3: wanted.ring_bytes = SCHEDSCOPE_STREAM_RING_MIN - 1; break;
+		case 4: wanted.ring_bytes = SCHEDSCOPE_STREAM_RING_MAX + 1; break;
+		case 5: wanted.ring_bytes = 0; break;
+		case 6: wanted.reserved[2] = 1; break;
+		}
+		EXPECT_EQ(-1, ioctl(self->device, SCHEDSCOPE_IOC_STREAM, &wanted));
+		EXPECT_EQ(EINVAL, errno) TH_LOG("case %d", i);
+	}
+	EXPECT_EQ(-1, ioctl(self->device, SCHEDSCOPE_IOC_STREAM, NULL));
+	EXPECT_EQ(EFAULT, errno);
+	/* What belongs to a stream is nothing to the device, and the other way round. */
+	EXPECT_EQ(-1, ioctl(self->device, SCHEDSCOPE_STREAM_IOC_START));
+	EXPECT_EQ(ENOTTY, errno);
+	self->fd = stream_open(self->device, RING, 0);
+	ASSERT_LE(0, self->fd);
+	EXPECT_EQ(-1, ioctl(self->fd, SCHEDSCOPE_IOC_INFO, &wanted));
+	EXPECT_EQ(ENOTTY, errno);
+	EXPECT_EQ(FD_CLOEXEC, fcntl(self->fd, F_GETFD));
+}
+
+TEST_F(stream, lives_once)
+{
+	char buffer[4096];
+	__u32 flag = SCHEDSCOPE_TASK_BEGIN, tid = 1;
+
+	self->fd = stream_open(self->device, RING, 0);
+	ASSERT_LE(0, self->fd);
+	EXPECT_EQ(-1, stream_open(self->device, RING, 0));
+	EXPECT_EQ(EBUSY, errno);
+
+	/* Out of turn, and wrong. */
+	EXPECT_EQ(0, read(self->fd, buffer, sizeof(buffer)));
+	EXPECT_EQ(-1, ioctl(self->fd, SCHEDSCOPE_STREAM_IOC_STOP));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, read(self->fd, buffer, SCHEDSCOPE_STREAM_READ_MIN - 1));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, write(self->fd, buffer, 1));
+	EXPECT_EQ(EBADF, errno);
+	EXPECT_EQ(-1, ioctl(self->fd, SCHEDSCOPE_STREAM_IOC_SELECT, &tid));
+	EXPECT_EQ(EINVAL, errno);
+	flag = SCHEDSCOPE_TASK_BEGIN | SCHEDSCOPE_TASK_END;
+	EXPECT_EQ(-1, ioctl(self->fd, SCHEDSCOPE_STREAM_IOC_WALK, &flag));
+	EXPECT_EQ(EINVAL, errno);
+	flag = SCHEDSCOPE_TASK_BEGIN;
+	EXPECT_EQ(0, ioctl(self->fd, SCHEDSCOPE_STREAM_IOC_WALK, &flag));
+	EXPECT_EQ(-1, ioctl(self->fd, SCHEDSCOPE_STREAM_IOC_WALK, &flag));
+	EXPECT_EQ(EBUSY, errno);
+
+	EXPECT_EQ(0, ioctl(self->fd, SCHEDSCOPE_STREAM_IOC_START));
+	EXPECT_EQ(-1, ioctl(self->fd, SCHEDSCOPE_STREAM_IOC_START));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(EWOULDBLOCK, module_unload());
+	/* The device's own file is not needed any more. */
+	close(self->device);
+	EXPECT_EQ(EWOULDBLOCK, module_unload());
+	self->device = open(DEVICE, O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, self->device);
+
+	EXPECT_EQ(0, ioctl(self->fd, SCHEDSCOPE_STREAM_IOC_STOP));
+	EXPECT_EQ(-1, ioctl(self->fd, SCHEDSCOPE_STREAM_IOC_START));
+	EXPECT_EQ(EINVAL, errno);
+	/* With all of its data unread. */
+	close(self->fd);
+	self->fd = stream_open(self->device, RING, 0);
+	EXPECT_LE(0, self->fd);
+}
+
+static char *volatile nowhere;
+
+TEST_F(stream, a_bad_buffer_takes_nothing_away)
+{
+	struct seen seen = { 0 };
+
+	self->fd = stream_open(self->device, RING, 0);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, ioctl(self->fd, SCHEDSCOPE_STREAM_IOC_START));
+	usleep(100000);
+	EXPECT_EQ(-1, read(self->fd, nowhere, 1 << 16));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_LT(0, drain(self->fd, &seen, SCHEDSCOPE_STREAM_READ_MIN));
+	ASSERT_TRUE(finish(self->fd, &seen));
+	EXPECT_EQ(0, seen.wrong);
+	EXPECT_EQ(0, seen.gaps);
+	EXPECT_TRUE(adds_up(&seen));
+}
+
+TEST_F(stream, walks)
+{
+	struct seen seen = { .watched = thread_id() };
+	__u32 flag = SCHEDSCOPE_TASK_END;
+
+	self->fd = stream_open(self->device, RING, 0);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, ioctl(self->fd, SCHEDSCOPE_STREAM_IOC_WALK, &flag));
+	/* With the smallest buffer, too. */
+	EXPECT_LT(0, drain(self->fd, &seen, SCHEDSCOPE_STREAM_READ_MIN));
+	EXPECT_EQ(0, seen.wrong);
+	EXPECT_EQ(1, seen.watched_walked);
+	EXPECT_LT(20, seen.walked);
+	EXPECT_EQ(0, sum(seen.records));
+}
+
+/* The kernel's own count of a thread's switches, each of them once in the stream. */
+TEST_F(stream, agrees_with_the_kernel)
+{
+	struct worker workers[2] = { 0 };
+	struct pair pair = { .rounds = 2000 };
+	struct kernel_counts before, after;
+	struct schedscope_account account;
+	struct seen seen = { 0 };
+
+	ASSERT_TRUE(play(workers, &pair));
+	self->fd = stream_open(self->device, 16 * RING, 0);
+	ASSERT_LE(0, self->fd);
+	ASSERT_TRUE(account_at_rest(self->device, workers[1].tid, &account, &before));
+	seen.watched = workers[1].tid;
+	ASSERT_EQ(0, ioctl(self->fd, SCHEDSCOPE_STREAM_IOC_START));
+	play_on(workers);
+	ASSERT_TRUE(account_at_rest(self->device, workers[1].tid, &account, &after));
+	ASSERT_TRUE(finish(self->fd, &seen));
+	play_end(workers, &pair);
+
+	EXPECT_EQ(0, seen.wrong);
+	EXPECT_EQ(0, seen.gaps);
+	EXPECT_TRUE(adds_up(&seen));
+	EXPECT_EQ(sum(seen.stats_switches), sum(seen.switches));
+	EXPECT_LE(2000, seen.watched_switches);
+	EXPECT_EQ(after.voluntary + after.involuntary - before.voluntary - before.involuntary,
+		  seen.watched_switches);
+}
+
+/* Nobody reads, and the ring is small: what is lost is counted to the last record. */
+TEST_F(stream, counts_what_it_loses)
+{
+	struct worker workers[2] = { 0 };
+	struct pair pair = { .rounds = 3000 };
+	struct seen seen = { 0 };
+
+	ASSERT_TRUE(play(workers, &pair));
+	self->fd = stream_open(self->device, SCHEDSCOPE_STREAM_RING_MIN, 0);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, ioctl(self->fd, SCHEDSCOPE_STREAM_IOC_START));
+	worker_work(&workers[0]);
+	worker_work(&workers[1]);
+	usleep(50000);
+	/* Once in between, so that there is a gap with records on both sides. */
+	EXPECT_LT(0, drain(self->fd, &seen, 1 << 18));
+	worker_wait(&workers[0]);
+	worker_wait(&workers[1]);
+	ASSERT_TRUE(finish(self->fd, &seen));
+	play_end(workers, &pair);
+
+	EXPECT_EQ(0, seen.wrong);
+	EXPECT_LT(0, sum(seen.lost));
+	EXPECT_LT(0, sum(seen.records));
+	EXPECT_LE(6000, sum(seen.stats_switches));
+	EXPECT_TRUE(adds_up(&seen));
+}
+
+static void yield_often(struct worker *worker)
+{
+	for (int i = 0; i < 500; i++)
+		sched_yield();
+}
+
+/* Only the selected thread, and what it meets; with the reasons of its switches. */
+TEST_F(stream, selects)
+{
+	struct worker workers[2] = { 0 };
+	struct seen seen = { 0 };
+	__u32 tid;
+
+	for (int i = 0; i < 2; i++) {
+		workers[i] = (struct worker){ .work = yield_often, .cpu = 0, .fifo = 1 };
+		ASSERT_TRUE(worker_start(&workers[i]));
+	}
+	self->fd = stream_open(self->device, RING, SCHEDSCOPE_STREAM_SELECT);
+	ASSERT_LE(0, self->fd);
+	tid = 1U << 31;
+	EXPECT_EQ(-1, ioctl(self->fd, SCHEDSCOPE_STREAM_IOC_SELECT, &tid));
+	EXPECT_EQ(ESRCH, errno);
+	tid = 0;
+	EXPECT_EQ(-1, ioctl(self->fd, SCHEDSCOPE_STREAM_IOC_SELECT, &tid));
+	EXPECT_EQ(ESRCH, errno);
+	tid = seen.watched = workers[0].tid;
+	ASSERT_EQ(0, ioctl(self->fd, SCHEDSCOPE_STREAM_IOC_START));
+	ASSERT_EQ(0, ioctl(self->fd, SCHEDSCOPE_STREAM_IOC_SELECT, &tid));
+	play_on(workers);
+	ASSERT_TRUE(finish(self->fd, &seen));
+	worker_end(&workers[0]);
+	worker_end(&workers[1]);
+
+	EXPECT_EQ(0, seen.wrong);
+	EXPECT_TRUE(adds_up(&seen));
+	EXPECT_EQ(0, seen.others);
+	EXPECT_LE(1, seen.watched_switches);
+	EXPECT_LE(1, seen.watched_yields);
+	EXPECT_GE(500, seen.watched_yields);
+}
+
+/* A reader that dies leaves nothing behind: the next one finds its place free. */
+TEST_F(stream, ends_with_its_reader)
+{
+	for (int i = 0; i < 20; i++) {
+		int pipes[2], status;
+		char byte;
+		pid_t pid;
+
+		ASSERT_EQ(0, pipe(pipes));
+		pid = fork();
+		if (!pid) {
+			int fd = stream_open(self->device, RING, i & 1);
+
+			if (fd < 0 || ioctl(fd, SCHEDSCOPE_STREAM_IOC_START) ||
+			    write(pipes[1], "", 1) != 1)
+				_exit(1);
+			for (;;)
+				if (read(fd, (char[4096]){ 0 }, 4096) < 0)
+					_exit(1);
+		}
+		close(pipes[1]);
+		ASSERT_EQ(1, read(pipes[0], &byte, 1));
+		close(pipes[0]);
+		kill(pid, SIGKILL);
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		EXPECT_TRUE(WIFSIGNALED(status));
+		self->fd = stream_open(self->device, RING, 0);
+		ASSERT_LE(0, self->fd);
+		close(self->fd);
+		self->fd = -1;
+	}
+}
+
+/* Begun and ended while threads are born and die as fast as they can. */
+TEST_F(stream, stands_a_fork_bomb)
+{
+	pid_t bomb = fork();
+
+	if (!bomb) {
+		/* Its last child may outlive it by a moment, and must not hold the module. */
+		close(self->device);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;) {
+			pid_t pid = fork();
+
+			if (!pid)
+				_exit(0);
+			waitpid(pid, NULL, 0);
+		}
+	}
+	for (int i = 0; i < 20; i++) {
+		struct seen seen = { 0 };
+		__u32 flag = SCHEDSCOPE_TASK_BEGIN, tid = bomb;
+
+		self->fd = stream_open(self->device, 16 * RING, i & 1);
+		ASSERT_LE(0, self->fd);
+		ASSERT_EQ(0, ioctl(self->fd, SCHEDSCOPE_STREAM_IOC_START));
+		if (i & 1)
+			ASSERT_EQ(0, ioctl(self->fd, SCHEDSCOPE_STREAM_IOC_SELECT, &tid));
+		ASSERT_EQ(0, ioctl(self->fd, SCHEDSCOPE_STREAM_IOC_WALK, &flag));
+		usleep(20000);
+		EXPECT_LT(0, drain(self->fd, &seen, 1 << 16));
+		ASSERT_TRUE(finish(self->fd, &seen));
+		EXPECT_EQ(0, seen.wrong);
+		EXPECT_LT(0, sum(seen.records));
+		EXPECT_TRUE(adds_up(&seen));
+		close(self->fd);
+		self->fd = -1;
+	}
+	kill(bomb, SIGKILL);
+	waitpid(bomb, NULL, 0);
+}
+
+TEST_HARNESS_MAIN
