@@ -11,6 +11,7 @@
 
 #include <linux/cgroup.h>
 #include <linux/err.h>
+#include <linux/mm.h>
 #include <linux/ring_buffer.h>
 #include <linux/sched.h>
 #include <linux/tracepoint.h>
@@ -70,14 +71,46 @@ static inline bool compat_needs_resched(struct task_struct *task)
 	return test_tsk_thread_flag(task, TIF_NEED_RESCHED);
 }
 
-/* The fair scheduler grants slices: EEVDF, from 6.6 on. CFS had none. */
+/* What virtual time goes by: from 7.3 on a CPU has one queue for the tasks of all groups. */
+#ifdef HAVE_SE_H_LOAD
+#define compat_fair_weight(task)	((task)->se.h_load.weight)
+#else
+#define compat_fair_weight(task)	((task)->se.load.weight)
+#endif
+
+/*
+ * The fair scheduler grants slices: EEVDF, from 6.6 on. CFS had none. A slice ends when the
+ * task's virtual time has reached its deadline; while the task is on a CPU the difference is,
+ * as of the scheduler's last look at it, what is left.
+ */
 #ifdef HAVE_SE_SLICE
 #define COMPAT_FAIR_SLICES	true
 #define compat_fair_slice(task)	((task)->se.slice)
+
+static inline s64 compat_fair_left_virtual(const struct task_struct *task)
+{
+	return task->se.deadline - task->se.vruntime;
+}
 #else
 #define COMPAT_FAIR_SLICES	false
 #define compat_fair_slice(task)	((void)(task), 0)
+
+static inline s64 compat_fair_left_virtual(const struct task_struct *task)
+{
+	return 0;
+}
 #endif
+
+/* Before 6.3 (and in 6.1's stable kernels) the flags of a mapping are simply written. */
+static inline void compat_vm_flags_mod(struct vm_area_struct *vma, unsigned long set,
+				       unsigned long clear)
+{
+#ifdef HAVE_VM_FLAGS_MOD
+	vm_flags_mod(vma, set, clear);
+#else
+	vma->vm_flags = (vma->vm_flags | set) & ~clear;
+#endif
+}
 
 /* The id in cgroup v2, 0 when unknown. Context: RCU read side. */
 static inline u64 compat_cgroup_id(struct task_struct *task)

@@ -23,6 +23,7 @@
 #include "device.h"
 #include "ledger.h"
 #include "probes.h"
+#include "slicepage.h"
 #include "stream.h"
 #include "switchbench.h"
 #include "uapi/schedscope.h"
@@ -136,6 +137,7 @@ static long device_info(struct schedscope_info __user *user)
 	info.signals = probes_signals();
 	info.signals_used = info.signals & SIGNALS_USED;
 	ledger_describe(&info);
+	slicepage_describe(&info);
 	return copy_to_user(user, &info, sizeof(info)) ? -EFAULT : 0;
 }
 

@@ -25,6 +25,7 @@
 #include "ledger.h"
 #include "probes.h"
 #include "slice_end.h"
+#include "slicepage.h"
 #include "stream.h"
 #include "switchbench.h"
 #include "uapi/schedscope.h"
@@ -41,6 +42,8 @@ static void probe_sched_switch(void *data, bool preempt, struct task_struct *pre
 		began = ktime_get_mono_fast_ns();
 	end = slice_end_switch(preempt, prev, next, prev_state);
 	ledger_switch(preempt, prev, next, prev_state, end);
+	if (static_branch_unlikely(&slicepage_used.key))
+		slicepage_switch(preempt, prev, next, prev_state, end);
 	if (static_branch_unlikely(&stream_running))
 		stream_switch(preempt, prev, next, prev_state, end);
 	if (static_branch_unlikely(&switchbench_running) && began)
@@ -104,6 +107,8 @@ static void probe_local_timer_exit(void *data, int vector)
 {
 	guard(preempt_notrace)();
 	slice_end_timer_exit();
+	if (static_branch_unlikely(&slicepage_used.key))
+		slicepage_tick();
 }
 
 /* Context: the run queue of @cpu is locked, interrupts are off. */

@@ -323,7 +323,7 @@ struct schedscope_user_name {
 /* ---- /dev/schedscope ---- */
 
 #define SCHEDSCOPE_ABI_MAJOR		1 /* raised when an old reader would misread */
-#define SCHEDSCOPE_ABI_MINOR		1 /* raised by a compatible addition */
+#define SCHEDSCOPE_ABI_MINOR		2 /* raised by a compatible addition */
 #define SCHEDSCOPE_HIST_BUCKETS		40
 
 /*
@@ -351,7 +351,8 @@ struct schedscope_user_name {
  * @switches: switches seen since load, all CPUs
  * @signals: from 1.1: SCHEDSCOPE_SIGNAL_* that this kernel has
  * @signals_used: from 1.1: of those, the ones that the module makes use of
- * @reserved: 0
+ * @slicepages: from 1.2: pages of /dev/schedscope-slice that there are
+ * @slicepages_refused: from 1.2: threads that got no page for want of room, since load
  */
 struct schedscope_info {
 	__u32 abi_major;
@@ -367,7 +368,8 @@ struct schedscope_info {
 	__u64 switches;
 	__u64 signals;
 	__u64 signals_used;
-	__u64 reserved[2];
+	__u64 slicepages;
+	__u64 slicepages_refused;
 };
 
 /* States of struct schedscope_account. */
@@ -576,5 +578,82 @@ struct schedscope_stream {
 #define SCHEDSCOPE_STREAM_IOC_WALK	_IOW('#', 0x74, __u32)
 /* A CPU_STATS record of every possible CPU, as of when it is read. EBUSY: as _WALK. */
 #define SCHEDSCOPE_STREAM_IOC_STATS	_IO('#', 0x75)
+
+/* ---- /dev/schedscope-slice, from 1.2 on ---- */
+
+#define SCHEDSCOPE_SLICEPAGE_VERSION	1 /* raised when an old reader would misread */
+
+/* Flags of struct schedscope_slicepage. */
+#define SCHEDSCOPE_SLICEPAGE_ON_CPU	(1 << 0) /* the thread is on @cpu: its slice goes on */
+#define SCHEDSCOPE_SLICEPAGE_LEFT	(1 << 1) /* the scheduler says what is left: @left_ns */
+#define SCHEDSCOPE_SLICEPAGE_PARTIAL	(1 << 2) /* the slice began before the page did */
+#define SCHEDSCOPE_SLICEPAGE_GONE	(1 << 3) /* the thread is not here any more: see below */
+
+/**
+ * struct schedscope_slicepage - how the time slice of a thread stands
+ * @seq: odd while the rest is written; another even number when it was
+ * @version: SCHEDSCOPE_SLICEPAGE_VERSION
+ * @bytes: size of this struct as the module knows it
+ * @flags: SCHEDSCOPE_SLICEPAGE_*
+ * @tid: thread, as it saw itself when it opened the device; 0 in another process than its own
+ * @cpu: CPU that it is on or was on last
+ * @updated_ns: when this was written: at a switch, or at the end of a timer interrupt (on x86;
+ *	nowhere else does the kernel tell a module of it). But for @seq and @flags, _GONE writes
+ *	nothing
+ * @start_ns: when its slice began: the one that goes on, or the last one. With _PARTIAL when
+ *	the page did
+ * @nominal_ns: what the scheduler grants a slice: EEVDF's slice, the deadline class's runtime; 0
+ *	where there is none, or none that a module can read: CFS (6.1), SCHED_FIFO, SCHED_RR
+ * @left_ns: with _LEFT: what was left of that at @updated_ns, by the scheduler's own account,
+ *	which a sleep or a preemption in its middle does not begin anew. 0: it is used up, and the
+ *	next tick or wakeup may end the slice. Other things may end it before: a higher
+ *	class, a waking thread with shorter slices, a quota, the group's own turn (until 7.3)
+ * @run_ns: what the kernel had counted of the slice as run at @updated_ns: without interrupts
+ *	and time that the host of a virtual machine stole, where it knows of them. With _PARTIAL
+ *	since the kernel counted last before @start_ns
+ * @slices: slices that have ended since the page began
+ * @involuntary: of those, ended while it was runnable: as the kernel's
+ *	nonvoluntary_ctxt_switches counts
+ * @yielded: of the involuntary, ended by sched_yield(2)
+ * @reserved: 0
+ */
+struct schedscope_slicepage {
+	__u32 seq;
+	__u16 version;
+	__u16 bytes;
+	__u32 flags;
+	__u32 tid;
+	__u32 cpu;
+	__u32 reserved;
+	__u64 updated_ns;
+	__u64 start_ns;
+	__u64 nominal_ns;
+	__u64 left_ns;
+	__u64 run_ns;
+	__u64 slices;
+	__u64 involuntary;
+	__u64 yielded;
+	__u64 reserved2[5];
+};
+
+/*
+ * open(2) makes a page for the calling thread, or finds the one that it has; mmap(2) of one
+ * page at offset 0, readable only, shared or private, maps it; the descriptor may be closed
+ * then. Any thread of the process may map it. Descriptor and mapping outlive the thread and
+ * hold the module. There is nothing to read(2), and no ioctl(2).
+ *
+ * Reading: load @seq (acquire) until it is even, copy, then, after an acquire fence, load @seq
+ * again; when it has changed, again. In the thread itself a second round is rare, and finds the
+ * new slice.
+ *
+ * _GONE: the thread has exited or called execve(2), which shows from its next switch on; or
+ * this is a child of fork(2) with a copy of the mapping: its threads open pages of their own.
+ * Nothing changes any more then.
+ *
+ * open: ENFILE: no room, see the parameter slicepages_max. EMFILE: half of that is one user's,
+ * who has no CAP_SYS_RESOURCE. ENOMEM.
+ * mmap: EINVAL: not one page, or not at 0. EPERM: writable or executable, also for a later
+ * mprotect (EACCES); or another process than the thread's.
+ */
 
 #endif /* _UAPI_SCHEDSCOPE_H */

@@ -145,8 +145,8 @@ TEST_F(device, info)
 	EXPECT_LT(0, info.switches);
 	EXPECT_LT(0, info.loaded_ns);
 	EXPECT_GT(now_ns(), info.loaded_ns);
-	for (int i = 0; i < 2; i++)
-		EXPECT_EQ(0, info.reserved[i]);
+	EXPECT_EQ(0, info.slicepages);
+	EXPECT_EQ(0, info.slicepages_refused);
 
 	/* A program that knows a later version gets what there is. */
 	EXPECT_EQ(0, ioctl(self->fd, SCHEDSCOPE_IOC_INFO, &later));
@@ -301,6 +301,8 @@ TEST(refuses_parameters)
 	EXPECT_EQ(EINVAL, module_load("threads_max=0"));
 	EXPECT_EQ(EINVAL, module_load("threads_max=4294967295"));
 	EXPECT_EQ(EINVAL, module_load("exited_max=4294967295"));
+	EXPECT_EQ(EINVAL, module_load("slicepages_max=0"));
+	EXPECT_EQ(EINVAL, module_load("slicepages_max=65537"));
 	EXPECT_EQ(EINVAL, module_load("threads_max=many"));
 	EXPECT_EQ(ENOENT, module_unload());
 }
