@@ -51,7 +51,8 @@
  * @kind: SCHEDSCOPE_REC_*
  * @size: bytes of the whole record, a multiple of 8
  * @cpu: CPU that produced it, SCHEDSCOPE_CPU_NONE when it has none
- * @flags: SCHEDSCOPE_REC_SECOND; the others' meaning depends on @kind; unknown bits are ignored by readers
+ * @flags: SCHEDSCOPE_REC_SECOND; the others' meaning depends on @kind; unknown bits are
+ *	ignored by readers
  */
 struct schedscope_rec {
 	__u64 time_ns;

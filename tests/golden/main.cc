@@ -7,7 +7,7 @@
 
 #include <charconv>
 #include <cstdio>
-#include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,8 +22,9 @@ namespace {
 
 constexpr std::string_view usage =
     "usage: golden list\n"
-    "       golden run [-v] [-o DIR] [NAME...]   all without a NAME; TAP on stdout\n"
+    "       golden run [-v] [-w WITNESS] [-o DIR] [NAME...]   all without a NAME; TAP on stdout\n"
     "                                   -v: every number, of those that pass too\n"
+    "                                   -w: bpf (if not said), module, both\n"
     "                                   -o: captures are kept there, as NAME.schedscope\n"
     "Needs what `schedscope record` needs. Exit status: 0 all passed or skipped, 1 not, 2 usage.\n";
 
@@ -32,6 +33,13 @@ const Schedule* find(std::string_view name) {
     if (schedule->name == name) return schedule;
   }
   return nullptr;
+}
+
+std::optional<collect::Witnesses> find_witnesses(std::string_view name) {
+  for (const auto& [known, witnesses] : collect::witness_names) {
+    if (known == name) return witnesses;
+  }
+  return std::nullopt;
 }
 
 int wrong_usage(std::string_view what) {
@@ -46,18 +54,13 @@ int list() {
   return 0;
 }
 
-struct Wish {
-  bool verbose = false;
-  std::filesystem::path keep;
-};
-
 // One TAP point; whether it passed.
 bool run_one(std::size_t number, const Schedule& schedule, const Wish& wish) {
-  const auto verdict = try_schedule(schedule, wish.keep);
+  const auto verdict = try_schedule(schedule, wish);
   const bool skipped = verdict && !verdict->skip_reason().empty();
   const bool ok = skipped || (verdict && verdict->ok());
-  fmt::print("{}ok {} - {}{}{}\n", ok ? "" : "not ", number, schedule.name,
-             skipped ? " # SKIP " : "", skipped ? verdict->skip_reason() : "");
+  fmt::print("{}ok {} - {} by {}{}{}\n", ok ? "" : "not ", number, schedule.name,
+             wish.witness_name(), skipped ? " # SKIP " : "", skipped ? verdict->skip_reason() : "");
   if (!verdict) fmt::print("# {}\n", verdict.error().message());
   if (!ok || (verdict && !verdict->ok())) fmt::print("# the answer: {}\n", schedule.answer);
   // What is wrong in a schedule that is skipped is said too.
@@ -73,6 +76,10 @@ int run(const std::vector<std::string_view>& arguments) {
     const std::string_view argument = *at;
     if (argument == "-v") {
       wish.verbose = true;
+    } else if (argument == "-w" && at + 1 != arguments.end()) {
+      const auto witnesses = find_witnesses(*++at);
+      if (!witnesses) return wrong_usage(fmt::format("no witness is called '{}'", *at));
+      wish.witnesses = *witnesses;
     } else if (argument == "-o" && at + 1 != arguments.end()) {
       wish.keep = *++at;
     } else if (const Schedule* schedule = find(argument)) {

@@ -71,15 +71,16 @@ class Seats {
   std::uint32_t stage_ = 0;
 };
 
-Result<collect::Outcome> play(const Schedule& schedule, std::uint32_t cpu,
-                              const std::filesystem::path& capture,
-                              const std::filesystem::path& told) {
+Result<collect::Outcome> play(const Schedule& schedule, collect::Witnesses witnesses,
+                              const Trial& trial, const std::filesystem::path& told) {
   const Fd out(::open(told.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
   if (!out.valid()) return fail_errno(fmt::format("write {}", told.string()));
   collect::Options options;
-  options.output = capture;
+  options.output = trial.capture;
+  options.witnesses = witnesses;
   options.whole_machine = true;
-  options.command = {"/proc/self/exe", "workload", std::string(schedule.name), std::to_string(cpu)};
+  options.command = {"/proc/self/exe", "workload", std::string(schedule.name),
+                     std::to_string(trial.cpu)};
   options.command_stdout = out.get();
   return collect::record(options);
 }
@@ -94,6 +95,17 @@ void judge_outcome(const collect::Outcome& outcome, Verdict& verdict) {
 void judge_check(std::string_view what, const std::optional<bool>& check, Verdict& verdict) {
   verdict.holds(fmt::format("{}: was checked", what), check.has_value());
   if (check) verdict.holds(what, *check);
+}
+
+void judge_second(const analysis::Report& report, Verdict& verdict) {
+  const auto second = report.second_witness.value_or(analysis::SecondWitnessReport{});
+  verdict.holds("second witness: saw switches", second.compared > 0);
+  verdict.equal("second witness: lost", second.lost, std::uint64_t{0});
+  verdict.equal("second witness: missed", second.missed_by_first + second.missed_by_second,
+                std::uint64_t{0});
+  verdict.equal("second witness: tells another state", second.other_values, std::uint64_t{0});
+  verdict.note(
+      fmt::format("{} switches by both, of {} another asker", second.compared, second.other_ends));
 }
 
 // What is true of every capture, whatever was played.
@@ -118,8 +130,12 @@ void judge_capture(const Trial& trial, Verdict& verdict) {
   judge_check("agreement: with the kernel's counts", report.kernel_counts_agree, verdict);
   const auto& witnesses = report.machine.witnesses;
   if (std::find(witnesses.begin(), witnesses.end(), "module") != witnesses.end()) {
+    judge_check("agreement: with the module's ledger", report.ledger_agrees, verdict);
+  }
+  if (witnesses.size() == 2) {
     judge_check("agreement: bpf with the module", report.bpf_module_agree, verdict);
   }
+  if (report.machine.streams.size() == 2) judge_second(report, verdict);
   for (const std::string& detail : report.agreement_details) verdict.note(detail);
   verdict.note(fmt::format("{} switches, {} records, {} bytes; a switch cost {:.0f} ns; by {}",
                            report.switches, report.kept, report.bytes,
@@ -198,17 +214,17 @@ struct Try {
   bool cut_in_on = false;
 };
 
-Result<Try> try_once(const Schedule& schedule, const std::filesystem::path& keep) {
+Result<Try> try_once(const Schedule& schedule, const Wish& wish) {
   const auto dir = TempDir::create();
   if (!dir) return std::unexpected(dir.error());
   const Seats seats;
   Trial trial;
   trial.cpu = seats.stage();
-  trial.capture =
-      keep.empty() ? dir->path() / "capture" : keep / fmt::format("{}.schedscope", schedule.name);
+  trial.capture = wish.keep.empty() ? dir->path() / "capture"
+                                    : wish.keep / fmt::format("{}.schedscope", schedule.name);
   const auto told = dir->path() / "told";
 
-  const auto outcome = play(schedule, trial.cpu, trial.capture, told);
+  const auto outcome = play(schedule, wish.witnesses, trial, told);
   if (!outcome) return std::unexpected(outcome.error());
   std::array<timeline::Sink*, 1> sinks = {&trial.trace};
   auto report = report::load(trial.capture, {}, sinks);
@@ -230,9 +246,9 @@ Result<Try> try_once(const Schedule& schedule, const std::filesystem::path& keep
 
 }  // namespace
 
-Result<Verdict> try_schedule(const Schedule& schedule, const std::filesystem::path& keep) {
+Result<Verdict> try_schedule(const Schedule& schedule, const Wish& wish) {
   for (int tries = 1;; ++tries) {
-    auto done = try_once(schedule, keep);
+    auto done = try_once(schedule, wish);
     if (!done) return std::unexpected(done.error());
     const bool may_try_again = done->by_hidden || done->held_up || done->cut_in_on;
     if (done->verdict.ok() || !may_try_again) return std::move(done->verdict);

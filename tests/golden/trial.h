@@ -9,6 +9,7 @@
 
 #include "analysis/report.h"
 #include "base/error.h"
+#include "collect/record.h"
 #include "trace.h"
 #include "verdict.h"
 
@@ -34,10 +35,17 @@ struct Trial {
                                                         std::uint32_t tid);
 [[nodiscard]] std::uint64_t ends_of(const analysis::ThreadReport& thread, timeline::SliceEnd end);
 
+struct Wish {
+  bool verbose = false;
+  collect::Witnesses witnesses = collect::Witnesses::bpf;
+  [[nodiscard]] std::string_view witness_name() const {
+    return collect::witness_names.at(static_cast<std::size_t>(witnesses)).first;
+  }
+  std::filesystem::path keep;  // captures are kept below it; "": they are not
+};
+
 // Plays `schedule` under the tracer and holds the trace against its answer and against what is
-// true of every capture, which is kept below `keep` unless that is empty. Errors: nothing was
-// traced.
-[[nodiscard]] Result<Verdict> try_schedule(const Schedule& schedule,
-                                           const std::filesystem::path& keep);
+// true of every capture. Errors: nothing was traced.
+[[nodiscard]] Result<Verdict> try_schedule(const Schedule& schedule, const Wish& wish);
 
 }  // namespace schedscope::golden

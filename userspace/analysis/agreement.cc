@@ -256,7 +256,7 @@ std::optional<bool> Agreement::compare_ledger(const Row& row, ThreadReport& thre
   thread.module = ThreadReport::Module{.module_slices = module, .recorded_slices = *recorded};
   if (gaps_) return std::nullopt;
   if (*recorded == module) return true;
-  say(report, fmt::format("{}: the module counted {} slices, BPF recorded {}.",
+  say(report, fmt::format("{}: the ledger counted {} slices, {} were recorded.",
                           title_of(thread.who), module, *recorded));
   return false;
 }
@@ -281,7 +281,9 @@ void Agreement::finish(Report& report) {
     }
   }
   report.kernel_counts_agree = kernel;
-  report.bpf_module_agree = module;
+  report.ledger_agrees = module;
+  const auto& streams = setup().machine.streams;
+  if (streams.empty() || streams.front() == "bpf") report.bpf_module_agree = module;
 }
 
 }  // namespace

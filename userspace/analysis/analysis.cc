@@ -75,6 +75,9 @@ class Fan final : public timeline::Sink {
   void record(RecordView record) override {
     for (Pass* pass : records_) pass->record(record);
   }
+  void second_record(RecordView record) override {
+    for (Pass* pass : records_) pass->second_record(record);
+  }
 
  private:
   template <typename T>

@@ -119,7 +119,9 @@ void Findings::trust(Report& report) const {
                      report.discontinuities));
   }
   if (report.bpf_module_agree == false) {
-    warn("disagreement", "The module's ledger and the BPF records do not agree on every thread.");
+    warn("disagreement", "The module and BPF do not agree on every switch.");
+  } else if (report.ledger_agrees == false) {
+    warn("disagreement", "The module's ledger and the records do not agree on every thread.");
   }
   if (report.kernel_counts_agree == false) {
     warn("disagreement", "The kernel's counters and the records do not agree on every thread.");

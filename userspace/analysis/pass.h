@@ -33,7 +33,7 @@ class Pass : public timeline::Sink {
  public:
   explicit Pass(const Setup& setup) : setup_(setup) {}
 
-  // record() is called only for those that ask for it: most need no records.
+  // record() and second_record() are called only for those that ask for it: most need no records.
   [[nodiscard]] virtual bool wants_records() const { return false; }
   // Stretches come clipped to the reported span, unless the analysis judges the whole capture.
   [[nodiscard]] virtual bool wants_whole_capture() const { return false; }

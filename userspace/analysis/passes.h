@@ -18,6 +18,7 @@ std::unique_ptr<Pass> make_identities(const Setup& setup);
 std::unique_ptr<Pass> make_conservation(const Setup& setup);
 std::unique_ptr<Pass> make_overhead(const Setup& setup);
 std::unique_ptr<Pass> make_agreement(const Setup& setup);
+std::unique_ptr<Pass> make_second_witness(const Setup& setup);
 std::unique_ptr<Pass> make_inversions(const Setup& setup);
 std::unique_ptr<Pass> make_findings(const Setup& setup);
 

@@ -52,6 +52,15 @@ struct ThreadReport {
   std::optional<Module> module;
 };
 
+// What a second witness's records say of the first's, switch by switch.
+struct SecondWitnessReport {
+  std::uint64_t produced = 0, kept = 0, lost = 0;           // its own records
+  std::uint64_t compared = 0;                               // switches that both saw
+  std::uint64_t missed_by_first = 0, missed_by_second = 0;  // while both were watching
+  std::uint64_t other_values = 0;                           // state, priority, slice
+  std::uint64_t other_ends = 0;                             // who asked for the switch
+};
+
 struct CpuReport {
   std::uint16_t cpu = 0;
   std::uint64_t run_ns = 0, idle_ns = 0, unknown_ns = 0, switches = 0;
@@ -94,6 +103,8 @@ struct Report {
   // Absent: the capture does not hold what the check needs.
   std::optional<bool> records_conserved, threads_conserved, cpus_conserved, user_threads_conserved;
   std::optional<bool> bpf_module_agree, kernel_counts_agree;
+  std::optional<bool> ledger_agrees;  // the module's ledger with the records, whosever they are
+  std::optional<SecondWitnessReport> second_witness;
   std::vector<std::string> agreement_details;  // what did not agree, a sentence each
 
   std::optional<double> overhead_ns_per_switch, overhead_cpu_percent;

@@ -25,13 +25,15 @@ struct Machine {
   std::string clocksource;
   std::uint64_t recorder_pid = 0;
   std::string command;                 // the recorded command line, "" for a whole machine
-  std::vector<std::string> witnesses;  // "bpf", "module"
-  std::vector<std::string> missing;    // what this kernel could not tell, a sentence each
-  std::uint64_t start_ns = 0;          // CLOCK_MONOTONIC when recording began
-  std::uint64_t ring_bytes = 0;        // of each CPU's ring
-  std::string filter;                  // what was selected, in words; "" for the whole machine
-  std::uint64_t agent_cpu_ns = 0;      // CPU time that the recorder itself used, 0 when cut off
-  std::uint64_t measured_ns = 0;       // how long the kernel timed the probes, 0 when cut off
+  std::vector<std::string> witnesses;  // "bpf", "module": by its stream or by its ledger
+  // Whose records are in it: "bpf" or "module"; of two the second's bear SCHEDSCOPE_REC_SECOND.
+  std::vector<std::string> streams;
+  std::vector<std::string> missing;  // what this kernel could not tell, a sentence each
+  std::uint64_t start_ns = 0;        // CLOCK_MONOTONIC when recording began
+  std::uint64_t ring_bytes = 0;      // of each CPU's ring
+  std::string filter;                // what was selected, in words; "" for the whole machine
+  std::uint64_t agent_cpu_ns = 0;    // CPU time that the recorder itself used, 0 when cut off
+  std::uint64_t measured_ns = 0;     // how long the kernel timed the probes, 0 when cut off
   // Interrupt and stolen time of all CPUs during the recording, as /proc/stat has it; its
   // readings are exact to a hundredth of a second a CPU.
   std::uint64_t theft_ns = 0;

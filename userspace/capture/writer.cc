@@ -310,7 +310,8 @@ void Writer::State::lose(std::uint64_t source, const schedscope_rec& record, std
     return;
   }
   GapKey key{.cause = cause};
-  if (source < SCHEDSCOPE_CPU_NONE) key.cpu = static_cast<std::uint16_t>(source);
+  const std::uint64_t witness = source >= second_source ? source - second_source : source;
+  if (witness < SCHEDSCOPE_CPU_NONE) key.cpu = static_cast<std::uint16_t>(witness);
   if (source >= carrier_source && source < agent_source) {
     key.tid = static_cast<std::uint32_t>(source - carrier_source);
   }
@@ -331,6 +332,7 @@ void Writer::State::tell_gaps() {
       lost.end_ns = gap.end_ns;
       lost.cause = key.cause;
       lost.tid = key.tid;
+      if (number >= second_source) lost.rec.flags = SCHEDSCOPE_REC_SECOND;
       words.resize(words.size() + sizeof(lost) / sizeof(words[0]));
       std::memcpy(words.data() + words.size() - sizeof(lost) / sizeof(words[0]), &lost,
                   sizeof(lost));

@@ -25,10 +25,12 @@ class Writer {
   Writer& operator=(Writer&&) noexcept;
   ~Writer();  // without finish() the file stays readable, and is read as incomplete
 
-  // `source` is the CPU number, or carrier_source + tid, or agent_source. A record that is not
+  // `source` is the CPU number, or carrier_source + tid, or agent_source, or, for what the second
+  // witness recorded, second_source + CPU number or + SCHEDSCOPE_CPU_NONE. A record that is not
   // of this schema is dropped, with cause SCHEDSCOPE_LOST_INVALID.
   static constexpr std::uint64_t agent_source = 1ULL << 40;
   static constexpr std::uint64_t carrier_source = 1ULL << 32;
+  static constexpr std::uint64_t second_source = 1ULL << 41;
   void add(std::uint64_t source, RecordView record);
 
   // Writes what was added, as one chunk unless it is a lot. `watermark_ns`: no later chunk

@@ -3,7 +3,9 @@
 
 #include <sys/wait.h>
 
+#include <map>
 #include <memory>
+#include <string>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -18,7 +20,6 @@ namespace {
 struct Arguments {
   collect::Options options;
   std::string duration;
-  std::string witness = "bpf";
 };
 
 // What happened, on stderr: stdout belongs to the command.
@@ -38,11 +39,6 @@ void say(const collect::Outcome& outcome, const collect::Options& options) {
 }
 
 Result<Exit> record(Arguments arguments) {
-  if (arguments.witness != "bpf") {
-    return fail(fmt::format("record with --witness {}", arguments.witness),
-                "the module streams no events yet; its ledger is read whenever it is loaded",
-                "leave --witness out", Exit::usage);
-  }
   if (!arguments.duration.empty()) {
     auto duration = parse_duration(arguments.duration);
     if (!duration) return std::unexpected(duration.error());
@@ -63,9 +59,12 @@ void add_record(CLI::App& app, Run& run) {
   auto arguments = std::make_shared<Arguments>();
   collect::Options& options = arguments->options;
   verb->add_option("-o,--output", options.output, "The capture to write")->capture_default_str();
-  verb->add_option("--witness", arguments->witness, "Who observes")
-      ->check(CLI::IsMember({"bpf", "module", "both"}))
-      ->capture_default_str();
+  const std::map<std::string, collect::Witnesses> names(collect::witness_names.begin(),
+                                                        collect::witness_names.end());
+  verb->add_option("--witness", options.witnesses,
+                   "Who observes: bpf, module, or both, the one as the proof of the other")
+      ->transform(CLI::CheckedTransformer(names).description("{bpf,module,both}"))
+      ->default_str("bpf");
   verb->add_option("--pid", options.pids, "Only this process and its later children")
       ->allow_extra_args(false);
   verb->add_option("--tid", options.tids, "Only this thread and its later children")

@@ -20,6 +20,8 @@ class Ledger {
   [[nodiscard]] Result<void> read(std::uint16_t flag,
                                   const std::function<void(RecordView)>& take) const;
 
+  [[nodiscard]] int fd() const { return fd_.get(); }
+
   static constexpr const char* device = "/dev/schedscope";
 
  private:

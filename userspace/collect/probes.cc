@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <bit>
 #include <cstdarg>
 #include <cstdio>
 
@@ -27,9 +26,6 @@ struct alignas(128) CpuState {
   std::array<std::uint32_t, 8> slice_end;
   std::uint64_t waking, current;
 };
-
-constexpr std::uint64_t mib = 1024 * 1024;
-constexpr std::uint64_t max_ring_bytes = 1024 * mib;
 
 // What libbpf said last explains a failure best.
 std::string last_words;
@@ -102,22 +98,16 @@ struct Probes::State {
   [[nodiscard]] CpuState cpu_state(std::uint32_t cpu) const;
   [[nodiscard]] Measured program_times() const;
   [[nodiscard]] std::uint64_t recursion_misses() const;
-  Result<void> open(const ProbeOptions& options);
+  Result<void> open(const WitnessOptions& options);
   void choose_programs(const KernelBtf& btf);
   Result<void> make_rings(std::uint64_t bytes);
   Result<void> attach();
 };
 
 Probes::Probes(std::unique_ptr<State> state) : state_(std::move(state)) {}
-Probes::Probes(Probes&&) noexcept = default;
-Probes& Probes::operator=(Probes&&) noexcept = default;
 Probes::~Probes() = default;
 
-std::uint64_t Probes::default_ring_bytes() {
-  return 8 * mib;
-}
-
-Result<void> Probes::State::open(const ProbeOptions& options) {
+Result<void> Probes::State::open(const WitnessOptions& options) {
   skeleton.reset(record_bpf__open());
   if (!skeleton) return load_failure("open the BPF programs", errno);
 
@@ -136,18 +126,9 @@ void Probes::State::choose_programs(const KernelBtf& btf) {
   bpf_program__set_autoload(skeleton->progs.on_need_resched, tells);
   bpf_program__set_autoload(skeleton->progs.on_timer_entry, timer);
   bpf_program__set_autoload(skeleton->progs.on_timer_exit, timer);
-  if (!timer) {
-    missing.emplace_back(
-        "no local_timer_entry tracepoint: a slice that the tick ended shows as unknown");
-  }
-  if (!tells) {
-    missing.emplace_back(
-        "no sched_set_need_resched_tp (before Linux 6.16): expired and preempted are inferred, "
-        "see metrics");
-  }
-  if (!btf.has_field("sched_entity", "slice")) {
-    missing.emplace_back("no nominal slice: this kernel's fair scheduler (CFS) grants none");
-  }
+  missing = what_is_missing({.timer = timer,
+                             .need_resched = tells,
+                             .fair_slice = btf.has_field("sched_entity", "slice")});
 }
 
 Result<void> Probes::State::make_rings(std::uint64_t bytes) {
@@ -187,14 +168,9 @@ Result<void> Probes::State::attach() {
   return {};
 }
 
-Result<Probes> Probes::create(const ProbeOptions& options) {
-  const std::uint64_t bytes = options.ring_bytes != 0 ? options.ring_bytes : default_ring_bytes();
-  if (!std::has_single_bit(bytes) || bytes < static_cast<std::uint64_t>(::getpagesize()) ||
-      bytes > max_ring_bytes) {
-    return fail(fmt::format("make rings of {} bytes", bytes),
-                "that is no power of two from 4096 bytes to 1 GiB", "give --ring another size",
-                Exit::usage);
-  }
+Result<std::unique_ptr<Probes>> Probes::create(const WitnessOptions& options) {
+  const auto bytes = ring_bytes_of(options);
+  if (!bytes) return std::unexpected(bytes.error());
   last_words.clear();
   const auto btf = KernelBtf::load();
   if (!btf) return std::unexpected(btf.error());
@@ -204,9 +180,9 @@ Result<Probes> Probes::create(const ProbeOptions& options) {
   if (const int failed = record_bpf__load(state->skeleton.get()); failed != 0) {
     return load_failure("load the BPF programs", -failed);
   }
-  if (auto made = state->make_rings(bytes); !made) return std::unexpected(made.error());
+  if (auto made = state->make_rings(*bytes); !made) return std::unexpected(made.error());
   if (auto attached = state->attach(); !attached) return std::unexpected(attached.error());
-  return Probes(std::move(state));
+  return std::unique_ptr<Probes>(new Probes(std::move(state)));
 }
 
 Result<void> Probes::select(std::uint32_t tid) {
@@ -216,17 +192,21 @@ Result<void> Probes::select(std::uint32_t tid) {
   return fail_errno(fmt::format("select thread {}", tid));
 }
 
-void Probes::start() {
+Result<void> Probes::start() {
   state_->skeleton->bss->recording = true;
+  return {};
 }
-void Probes::stop() {
+Result<void> Probes::stop() {
   state_->skeleton->bss->recording = false;
+  return {};
 }
 
-void Probes::drain(const Take& take) {
+Result<void> Probes::drain(const Take& take) {
   state_->take = &take;
-  ring_buffer__consume(state_->rings.get());
+  const int failed = ring_buffer__consume(state_->rings.get());
   state_->take = nullptr;
+  if (failed < 0) return load_failure("read the CPUs' rings", -failed);
+  return {};
 }
 
 void Probes::drain_gaps(const Take& take) {
@@ -327,7 +307,7 @@ void Probes::measure(bool on) {
   state_->measured.switches += now.switches - state_->before.switches;
 }
 
-std::vector<schedscope_cpu_stats> Probes::stats() const {
+Result<std::vector<schedscope_cpu_stats>> Probes::stats() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
   const std::uint64_t now_ns = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +

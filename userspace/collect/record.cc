@@ -10,8 +10,11 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
+#include <ranges>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -22,6 +25,7 @@
 #include "collect/command.h"
 #include "collect/ledger.h"
 #include "collect/machine_info.h"
+#include "collect/module_stream.h"
 #include "collect/probes.h"
 #include "collect/selection.h"
 #include "collect/user_rings.h"
@@ -99,6 +103,12 @@ std::uint64_t own_cpu_ns() {
   return ns(usage.ru_utime) + ns(usage.ru_stime);
 }
 
+// The module can do without what the probes lack, BTF above all.
+Error without_probes(Error error) {
+  if (error.exit == Exit::machine && Ledger::open()) error.cure += ", or use --witness module";
+  return error;
+}
+
 void add_stats_of(const UserRings& rings, schedscope_cpu_stats& stats) {
   const UserRings::Stats user = rings.stats();
   stats.produced += user.produced();
@@ -131,11 +141,15 @@ class Recorder {
   Result<void> loop();
   Result<void> end();
 
-  Result<void> start_probes();
+  Result<void> add_witnesses();
+  Result<void> start_witnesses();
+  [[nodiscard]] Witness& first() { return *witnesses_.front(); }
+  [[nodiscard]] static std::uint64_t source_of(RecordView record);
   void drain();
   void flush(bool even_if_small);
   void read_clocks();
   void keep_stats();
+  Result<void> walk(std::uint16_t flag);
   void read_ledger(std::uint16_t flag);
   [[nodiscard]] bool is_over();
   void end_command();
@@ -151,7 +165,7 @@ class Recorder {
   Selection selection_;
   std::optional<EndSignals> signals_;
   std::optional<Command> command_;
-  std::optional<Probes> probes_;
+  std::vector<std::unique_ptr<Witness>> witnesses_;  // one or two
   std::optional<Ledger> ledger_;
   std::optional<UserRings> user_rings_;
   std::optional<capture::Writer> writer_;
@@ -163,6 +177,12 @@ class Recorder {
   std::uint64_t cpu_before_ns_ = 0;
   bool measuring_ = false;
 };
+
+// Where a witness's record comes from: its CPU's ring, or the witness itself.
+std::uint64_t Recorder::source_of(RecordView record) {
+  if (record.second()) return capture::Writer::second_source + record.cpu();
+  return record.cpu() != SCHEDSCOPE_CPU_NONE ? record.cpu() : capture::Writer::agent_source;
+}
 
 void Recorder::keep(std::uint64_t source, RecordView record) {
   writer_->add(source, record);
@@ -177,14 +197,32 @@ void Recorder::keep(std::uint64_t source, RecordView record) {
   }
 }
 
-Result<void> Recorder::start_probes() {
-  auto probes = Probes::create({.ring_bytes = options_.ring_bytes,
-                                .filtering = selection_.filtering(),
-                                .rr_slice_ns = machine_.rr_timeslice_ms * 1'000'000});
-  if (!probes) return std::unexpected(probes.error());
-  probes_ = std::move(*probes);
-  machine_.witnesses.emplace_back("bpf");
-  for (const std::string& text : probes_->missing()) machine_.missing.push_back(text);
+Result<void> Recorder::add_witnesses() {
+  const WitnessOptions options{.ring_bytes = options_.ring_bytes,
+                               .filtering = selection_.filtering(),
+                               .rr_slice_ns = machine_.rr_timeslice_ms * 1'000'000};
+  if (options_.witnesses != Witnesses::module) {
+    auto probes = Probes::create(options);
+    if (!probes) return std::unexpected(without_probes(probes.error()));
+    witnesses_.push_back(std::move(*probes));
+    machine_.streams.emplace_back("bpf");
+  }
+  if (options_.witnesses != Witnesses::bpf) {
+    auto stream = ModuleStream::create(options, !witnesses_.empty());
+    if (!stream) return std::unexpected(stream.error());
+    witnesses_.push_back(std::move(*stream));
+    machine_.streams.emplace_back("module");
+  }
+  if (options_.witnesses != Witnesses::module) machine_.witnesses.emplace_back("bpf");
+  for (const std::string& text : first().missing()) machine_.missing.push_back(text);
+  return {};
+}
+
+// The second begins after the first and ends before it: the first has what the second has.
+Result<void> Recorder::start_witnesses() {
+  for (const auto& witness : witnesses_) {
+    if (auto started = witness->start(); !started) return started;
+  }
   return {};
 }
 
@@ -205,7 +243,7 @@ Result<void> Recorder::prepare() {
     command_.emplace(std::move(*command));
     if (!options_.whole_machine) selection_.add(static_cast<std::uint32_t>(command_->pid()));
   }
-  if (auto started = start_probes(); !started) return std::unexpected(started.error());
+  if (auto added = add_witnesses(); !added) return std::unexpected(added.error());
   if (auto ledger = Ledger::open()) {
     ledger_.emplace(std::move(*ledger));
     machine_.witnesses.emplace_back("module");
@@ -226,9 +264,9 @@ Result<void> Recorder::prepare() {
 Result<void> Recorder::begin() {
   cpu_before_ns_ = own_cpu_ns();
   machine_.theft_ns = read_theft_ns();
-  probes_->measure(true);
+  first().measure(true);
   measuring_ = true;
-  probes_->start();
+  if (auto started = start_witnesses(); !started) return started;
   // From here on silence of a CPU means that nothing happened there.
   machine_.start_ns = outcome_.start_ns = Clocks::now_ns();
   last_drain_ns_ = flushed_ns_ = outcome_.start_ns;
@@ -236,11 +274,10 @@ Result<void> Recorder::begin() {
   if (!writer) return std::unexpected(writer.error());
   writer_ = std::move(*writer);
   read_clocks();
-  if (auto selected = selection_.apply(*probes_); !selected) {
-    return std::unexpected(selected.error());
+  for (const auto& witness : witnesses_) {
+    if (auto selected = selection_.apply(*witness); !selected) return selected;
   }
-  const auto keep_walked = [&](RecordView record) { keep(capture::Writer::agent_source, record); };
-  if (auto walked = probes_->walk(SCHEDSCOPE_TASK_BEGIN, keep_walked); !walked) return walked;
+  if (auto walked = walk(SCHEDSCOPE_TASK_BEGIN); !walked) return walked;
   read_ledger(SCHEDSCOPE_ACCOUNT_BEGIN);
   user_rings_->discover();
   if (command_) return command_->go();
@@ -282,16 +319,20 @@ Result<void> Recorder::loop() {
 
 void Recorder::drain() {
   const std::uint64_t began = Clocks::now_ns();
-  probes_->drain([this](std::uint32_t cpu, RecordView record) { keep(cpu, record); });
+  for (const auto& witness : witnesses_) {
+    const auto drained = witness->drain(
+        [this](std::uint32_t, RecordView record) { keep(source_of(record), record); });
+    if (!drained) warn(drained.error().message());
+  }
   user_rings_->drain(clocks_,
                      [this](std::uint64_t source, RecordView record) { keep(source, record); });
   last_drain_ns_ = began;
-  if (measuring_ && probes_->measured_switches() >= measured_switches) stop_measuring();
+  if (measuring_ && first().measured_switches() >= measured_switches) stop_measuring();
 }
 
 void Recorder::stop_measuring() {
   if (!measuring_) return;
-  probes_->measure(false);
+  first().measure(false);
   machine_.measured_ns = Clocks::now_ns() - outcome_.start_ns;
   measuring_ = false;
 }
@@ -311,6 +352,14 @@ void Recorder::read_clocks() {
   keep(capture::Writer::agent_source, view_of(clock));
 }
 
+Result<void> Recorder::walk(std::uint16_t flag) {
+  for (const auto& witness : witnesses_) {
+    const auto keep_walked = [&](RecordView record) { keep(source_of(record), record); };
+    if (auto walked = witness->walk(flag, keep_walked); !walked) return walked;
+  }
+  return {};
+}
+
 void Recorder::read_ledger(std::uint16_t flag) {
   if (!ledger_) return;
   const auto read =
@@ -320,13 +369,23 @@ void Recorder::read_ledger(std::uint16_t flag) {
 
 // After the last chunk of records is written, or could not be.
 void Recorder::keep_stats() {
-  for (schedscope_cpu_stats& stats : probes_->stats()) {
-    if (stats.rec.cpu == SCHEDSCOPE_CPU_NONE) {
-      add_stats_of(*user_rings_, stats);
-    } else {
-      stats.lost[SCHEDSCOPE_LOST_WRITE] = writer_->dropped(stats.rec.cpu);
+  for (const auto& witness : witnesses_) {
+    auto all = witness->stats();
+    if (!all) {
+      warn(all.error().message());
+      continue;
     }
-    keep(capture::Writer::agent_source, view_of(stats));
+    for (schedscope_cpu_stats& stats : *all) {
+      const RecordView record = view_of(stats);
+      if (record.cpu() != SCHEDSCOPE_CPU_NONE) {
+        stats.lost[SCHEDSCOPE_LOST_WRITE] = writer_->dropped(source_of(record));
+      } else if (!record.second()) {
+        add_stats_of(*user_rings_, stats);
+      }
+      keep(record.second() ? capture::Writer::second_source + SCHEDSCOPE_CPU_NONE
+                           : capture::Writer::agent_source,
+           record);
+    }
   }
 }
 
@@ -343,19 +402,21 @@ void Recorder::end_command() {
 Result<void> Recorder::end() {
   // The kernel's own counts are read while switches are still recorded, so that each
   // counted switch has its record.
-  const auto keep_walked = [&](RecordView record) { keep(capture::Writer::agent_source, record); };
-  if (auto walked = probes_->walk(SCHEDSCOPE_TASK_END, keep_walked); !walked) {
-    warn(walked.error().message());
-  }
+  if (auto walked = walk(SCHEDSCOPE_TASK_END); !walked) warn(walked.error().message());
   read_ledger(SCHEDSCOPE_ACCOUNT_END);
-  probes_->stop();
+  for (const auto& witness : std::views::reverse(witnesses_)) {
+    if (auto stopped = witness->stop(); !stopped) warn(stopped.error().message());
+  }
   stop_measuring();
   drain();
   outcome_.end_ns = Clocks::now_ns();
-  probes_->drain_gaps([this](std::uint32_t cpu, RecordView record) { keep(cpu, record); });
-  if (probes_->selection_failed() != 0) {
+  for (const auto& witness : witnesses_) {
+    witness->drain_gaps(
+        [this](std::uint32_t, RecordView record) { keep(source_of(record), record); });
+  }
+  if (first().selection_failed() != 0) {
     warn(fmt::format("{} threads were not recorded: more than 131,072 selected at once",
-                     probes_->selection_failed()));
+                     first().selection_failed()));
   }
   end_command();
   flush(true);

@@ -1,21 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #pragma once
 
-#include <atomic>
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
 
 namespace schedscope::collect {
 
+// Who observes; with both, the module's records are the proof of BPF's.
+enum class Witnesses : std::uint8_t { bpf, module, both };
+// By their names, as in `record --witness`.
+inline constexpr std::array<std::pair<std::string_view, Witnesses>, 3> witness_names = {
+    {{"bpf", Witnesses::bpf}, {"module", Witnesses::module}, {"both", Witnesses::both}}};
+
 // What to record, and where to. Nothing selected is the whole machine.
 struct Options {
   std::filesystem::path output = "schedscope.data";
+  Witnesses witnesses = Witnesses::bpf;
   std::vector<std::uint32_t> pids;
   std::vector<std::uint32_t> tids;
   std::vector<std::string> cgroups;  // paths below the cgroup2 mount
@@ -40,7 +49,8 @@ struct Outcome {
 };
 
 // Records until the command ends, the duration is over or SIGINT or SIGTERM comes; the capture
-// is whole in each case. Not root, no BTF, a command that does not exist: an error, and no file.
+// is whole in each case. Not root, no BTF, a command that does not exist, no module where it is
+// to observe: an error, and no file.
 [[nodiscard]] Result<Outcome> record(const Options& options);
 
 }  // namespace schedscope::collect

@@ -13,7 +13,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "collect/probes.h"
+#include "collect/witness.h"
 
 namespace schedscope::collect {
 namespace {
@@ -122,14 +122,14 @@ std::vector<std::uint32_t> Selection::read() const {
   return tids;
 }
 
-Result<void> Selection::apply(Probes& probes) const {
+Result<void> Selection::apply(Witness& witness) const {
   if (!filtering_) return {};
   std::set<std::uint32_t> known;
   for (bool news = true; news;) {
     news = false;
     for (const std::uint32_t tid : read()) {
       if (!known.insert(tid).second) continue;
-      if (auto selected = probes.select(tid); !selected) return selected;
+      if (auto selected = witness.select(tid); !selected) return selected;
       news = true;
     }
   }

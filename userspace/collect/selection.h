@@ -10,7 +10,7 @@
 
 namespace schedscope::collect {
 
-class Probes;
+class Witness;
 
 // Which threads a recording is about. The kernel adds their children by itself.
 class Selection {
@@ -23,9 +23,9 @@ class Selection {
   [[nodiscard]] bool filtering() const { return filtering_; }
   // What was asked for, in words; "" for the whole machine.
   [[nodiscard]] const std::string& description() const { return description_; }
-  // Tells the probes, which record already. A thread that starts meanwhile is not missed:
+  // Tells a witness, which records already. A thread that starts meanwhile is not missed:
   // its parent is selected, or it is in the next reading; they go on until nothing is new.
-  [[nodiscard]] Result<void> apply(Probes& probes) const;
+  [[nodiscard]] Result<void> apply(Witness& witness) const;
 
  private:
   bool filtering_ = false;

@@ -70,8 +70,9 @@ std::string record_json(RecordView record) {
   if (record.cpu() != SCHEDSCOPE_CPU_NONE) {
     fmt::format_to(std::back_inserter(out), ",\"cpu\":{}", record.cpu());
   }
-  if (record.flags() != 0) {
-    fmt::format_to(std::back_inserter(out), ",\"flags\":{}", record.flags());
+  if (record.second()) out += ",\"witness\":\"second\"";
+  if (const int flags = record.flags() & ~SCHEDSCOPE_REC_SECOND; flags != 0) {
+    fmt::format_to(std::back_inserter(out), ",\"flags\":{}", flags);
   }
   for (const Field& field : fields_of(record.kind())) {
     if (field.offset + field.bytes > record.bytes().size()) break;

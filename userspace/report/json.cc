@@ -94,6 +94,17 @@ json agreement_json(const analysis::Report& report) {
   json out = json::object();
   put(out, "bpf_module", report.bpf_module_agree);
   put(out, "kernel_counts", report.kernel_counts_agree);
+  put(out, "ledger", report.ledger_agrees);
+  if (const auto& second = report.second_witness) {
+    out["second_witness"] = {{"produced", second->produced},
+                             {"kept", second->kept},
+                             {"lost", second->lost},
+                             {"compared", second->compared},
+                             {"missed_by_first", second->missed_by_first},
+                             {"missed_by_second", second->missed_by_second},
+                             {"other_values", second->other_values},
+                             {"other_ends", second->other_ends}};
+  }
   out["details"] = report.agreement_details;
   return out;
 }

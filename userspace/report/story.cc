@@ -267,9 +267,14 @@ Paragraph conservation_words(const Report& report) {
 }
 
 Paragraph agreement_words(const Report& report) {
-  std::string text = fmt::format("Module against bpf: {}; the kernel's own counts: {}.",
-                                 verdict(report.bpf_module_agree, "agree", "DISAGREE"),
-                                 verdict(report.kernel_counts_agree, "agree", "DISAGREE"));
+  const bool both = report.bpf_module_agree.has_value();
+  std::string text = fmt::format(
+      "{}: {}; the kernel's own counts: {}.", both ? "Module against bpf" : "The module's ledger",
+      verdict(both ? report.bpf_module_agree : report.ledger_agrees, "agree", "DISAGREE"),
+      verdict(report.kernel_counts_agree, "agree", "DISAGREE"));
+  if (const auto& second = report.second_witness; second && second->compared != 0) {
+    text += fmt::format(" {} switches were compared one by one.", second->compared);
+  }
   constexpr std::size_t most = 3;
   for (std::size_t i = 0; i < report.agreement_details.size() && i < most; ++i) {
     text += " " + report.agreement_details[i];
@@ -279,6 +284,7 @@ Paragraph agreement_words(const Report& report) {
     text += fmt::format(" And {} more.", report.agreement_details.size() - most);
   }
   const bool bad = (report.bpf_module_agree && !*report.bpf_module_agree) ||
+                   (report.ledger_agrees && !*report.ledger_agrees) ||
                    (report.kernel_counts_agree && !*report.kernel_counts_agree);
   return {"Agreement", std::move(text), bad};
 }

@@ -23,6 +23,8 @@ class RecordView {
   [[nodiscard]] std::uint64_t time_ns() const { return rec_->time_ns; }
   [[nodiscard]] std::uint16_t cpu() const { return rec_->cpu; }
   [[nodiscard]] std::uint16_t flags() const { return rec_->flags; }
+  // Of the second witness: see SCHEDSCOPE_REC_SECOND.
+  [[nodiscard]] bool second() const { return (rec_->flags & SCHEDSCOPE_REC_SECOND) != 0; }
   [[nodiscard]] std::span<const std::byte> bytes() const {
     return {reinterpret_cast<const std::byte*>(rec_), rec_->size};
   }

@@ -25,6 +25,9 @@ class Sink {
   virtual void user_switch(UserIndex, std::uint64_t /*at_ns*/) {}
   // Every record, before the timeline takes it: for what needs no timeline (counts, wakers).
   virtual void record(RecordView) {}
+  // A record of the second witness, in the order of times among those of the first. It changes
+  // nothing in the timeline.
+  virtual void second_record(RecordView) {}
 };
 
 }  // namespace schedscope::timeline

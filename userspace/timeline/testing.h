@@ -47,6 +47,13 @@ class Script {
     std::memcpy(bytes.data(), &record, sizeof(T));
     return *reinterpret_cast<T*>(bytes.data());
   }
+  // A copy of the last record.
+  template <typename T>
+  [[nodiscard]] T back() const {
+    T record;
+    std::memcpy(&record, records_.back().data(), sizeof(record));
+    return record;
+  }
   // The last record never came.
   void drop_last() { records_.pop_back(); }
   void remove(std::size_t index) {

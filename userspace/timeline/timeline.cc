@@ -101,6 +101,10 @@ Timeline::Timeline(Timeline&&) noexcept = default;
 Timeline::~Timeline() = default;
 
 void Timeline::add(RecordView record) {
+  if (record.second()) {
+    for (Sink* sink : state_->sinks) sink->second_record(record);
+    return;
+  }
   for (Sink* sink : state_->sinks) sink->record(record);
   state_->add(record);
 }

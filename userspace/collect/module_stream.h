@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "base/fd.h"
+#include "collect/witness.h"
+
+namespace schedscope::collect {
+
+// The module as a witness: its event stream, read through a descriptor of its own. There is
+// one stream at a time on a machine.
+class ModuleStream final : public Witness {
+ public:
+  // `second`: another witness is the first: its records bear SCHEDSCOPE_REC_SECOND.
+  // Errors: the module is not loaded, another recorder has its stream (Exit::machine).
+  [[nodiscard]] static Result<std::unique_ptr<ModuleStream>> create(const WitnessOptions& options,
+                                                                    bool second);
+
+  [[nodiscard]] Result<void> select(std::uint32_t tid) override;
+  [[nodiscard]] Result<void> start() override;
+  [[nodiscard]] Result<void> stop() override;
+  [[nodiscard]] Result<void> drain(const Take& take) override;
+  void drain_gaps(const Take&) override {}
+  [[nodiscard]] Result<void> walk(std::uint16_t flag,
+                                  const std::function<void(RecordView)>& take) override;
+  [[nodiscard]] Result<std::vector<schedscope_cpu_stats>> stats() override;
+  void measure(bool) override {}
+  [[nodiscard]] std::uint64_t measured_switches() const override { return 0; }
+  [[nodiscard]] const std::vector<std::string>& missing() const override { return missing_; }
+  [[nodiscard]] std::uint64_t selection_failed() const override { return 0; }
+
+ private:
+  ModuleStream(Fd fd, bool second);
+  [[nodiscard]] Result<std::size_t> read_some();  // bytes, into buffer_
+  std::size_t take_while(std::size_t at, std::size_t end, bool asked,
+                         const std::function<void(RecordView)>& take);
+  [[nodiscard]] Result<void> take_asked(const std::function<void(RecordView)>& take);
+
+  Fd fd_;
+  bool second_;
+  std::vector<std::uint64_t> buffer_;
+  std::vector<std::uint64_t> held_;  // records of the rings that came with what was asked for
+  std::vector<std::string> missing_;
+};
+
+}  // namespace schedscope::collect
