@@ -19,17 +19,18 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-#define TIF_NEED_RESCHED_X86	(1UL << 3)
 #define NR_SCHED_YIELD_X86_64	24
 
 /* Set by the agent: the kernel has sched_set_need_resched_tp. */
 const volatile bool kernel_tells_resched = false;
+/* Set by the agent, where the kernel does not: which flags of a thread are a request. */
+const volatile unsigned long need_resched_flags = 0;
 
 static __always_inline bool current_needs_resched(void)
 {
 	struct task_struct *current = bpf_get_current_task_btf();
 
-	return current->thread_info.flags & TIF_NEED_RESCHED_X86;
+	return current->thread_info.flags & need_resched_flags;
 }
 
 /*
@@ -43,7 +44,7 @@ static __always_inline bool cpu_needs_resched(struct cpu_state *state, __u32 cpu
 
 	if (cpu == bpf_get_smp_processor_id())
 		return current_needs_resched();
-	return task && BPF_CORE_READ(task, thread_info.flags) & TIF_NEED_RESCHED_X86;
+	return task && BPF_CORE_READ(task, thread_info.flags) & need_resched_flags;
 }
 
 static __always_inline void note_cause(struct cpu_state *state, __u32 cause, __u32 tid)

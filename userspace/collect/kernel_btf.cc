@@ -26,6 +26,10 @@ bool KernelBtf::has_tracepoint(std::string_view name) const {
   return btf__find_by_name_kind(btf_.get(), type.c_str(), BTF_KIND_TYPEDEF) > 0;
 }
 
+bool KernelBtf::has_function(std::string_view name) const {
+  return btf__find_by_name_kind(btf_.get(), std::string(name).c_str(), BTF_KIND_FUNC) > 0;
+}
+
 bool KernelBtf::has_field(std::string_view structure, std::string_view field) const {
   const int id =
       btf__find_by_name_kind(btf_.get(), std::string(structure).c_str(), BTF_KIND_STRUCT);

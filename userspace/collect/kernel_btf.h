@@ -18,6 +18,7 @@ class KernelBtf {
 
   // A tracepoint that BPF can attach to.
   [[nodiscard]] bool has_tracepoint(std::string_view name) const;
+  [[nodiscard]] bool has_function(std::string_view name) const;
   [[nodiscard]] bool has_field(std::string_view structure, std::string_view field) const;
 
  private:

@@ -27,6 +27,10 @@ struct alignas(128) CpuState {
   std::uint64_t waking, current;
 };
 
+// x86's own flags of a thread, before 6.16.
+constexpr unsigned long tif_need_resched = 1UL << 3;
+constexpr unsigned long tif_need_resched_lazy = 1UL << 4;
+
 // What libbpf said last explains a failure best.
 std::string last_words;
 
@@ -123,6 +127,11 @@ void Probes::State::choose_programs(const KernelBtf& btf) {
   const bool tells = btf.has_tracepoint("sched_set_need_resched_tp");
   const bool timer = btf.has_tracepoint("local_timer_entry");
   skeleton->rodata->kernel_tells_resched = tells;
+  // Where preemption can be lazy (PREEMPT_RT's patches, and 6.13 on, by commit 26baa1f1c4bd) a
+  // request that waits for the tick has a flag of its own. From where x86 took the generic flags
+  // on, with other numbers, the kernel tells.
+  skeleton->rodata->need_resched_flags =
+      tif_need_resched | (btf.has_function("resched_curr_lazy") ? tif_need_resched_lazy : 0);
   bpf_program__set_autoload(skeleton->progs.on_need_resched, tells);
   bpf_program__set_autoload(skeleton->progs.on_timer_entry, timer);
   bpf_program__set_autoload(skeleton->progs.on_timer_exit, timer);
