@@ -45,8 +45,9 @@ struct task_struct {
 	struct thread_info thread_info;
 	unsigned int __state;
 	unsigned int flags;
-	int on_cpu;
-	int on_rq;
+	/* int, and u8 from 7.x on: libbpf fits the load to the size where both are unsigned */
+	unsigned int on_cpu;
+	unsigned int on_rq;
 	int prio;
 	int static_prio;
 	unsigned int policy;

@@ -290,16 +290,6 @@ int BPF_PROG(on_timer_exit, int vector)
 	return 0;
 }
 
-SEC("?tp_btf/sched_set_need_resched_tp")
-int BPF_PROG(on_need_resched, struct task_struct *task, int cpu, int tif)
-{
-	struct here here;
-
-	if (get_state(&here))
-		kernel_asks(here.state, cpu);
-	return 0;
-}
-
 /* All threads, as records for the agent to read: at the start and at the end. */
 SEC("iter/task")
 int walk_tasks(struct bpf_iter__task *ctx)

@@ -33,8 +33,6 @@ struct cpu_state {
 	__u32 timer_began_clear;
 	__u32 waking_cpu;
 	__u32 waking_began_clear;
-	__u32 asked_by_nobody; /* and maybe by the wakeup whose end comes next */
-	__u32 reserved;
 	__u64 waking;  /* struct task_struct * whose wakeup began here and has not ended here */
 	__u64 current; /* struct task_struct * that this CPU runs, 0 before its first switch */
 } __attribute__((aligned(128)));

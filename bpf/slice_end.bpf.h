@@ -2,13 +2,16 @@
 /*
  * Why the scheduler was asked to take a running thread off its CPU.
  *
- * The kernel asks by setting need_resched on the running thread. Where it says so
- * (sched_set_need_resched_tp, from 6.16) the asker is simply who is active there: a
- * wakeup in progress, or else the timer interrupt. Older kernels do not say so; there
- * need_resched is read before and after each wakeup and each timer interrupt, and who
- * found it clear and left it set has asked. A request that ends with the same thread
- * going on shows nowhere, so "clear before" is what keeps an old request from being
- * taken for a new one.
+ * The kernel asks by setting need_resched on the running thread. It is read before and
+ * after each wakeup and each timer interrupt, and who found it clear and left it set has
+ * asked. A request that ends with the same thread going on shows nowhere, so "clear
+ * before" is what keeps an old request from being taken for a new one.
+ *
+ * From 6.17 on kernels say it themselves (sched_set_need_resched_tp), but not to BPF: there
+ * every program runs in an RCU read section, whose end may itself ask for a reschedule
+ * (rcu_read_unlock_special(), with CONFIG_PREEMPT_RCU), before it has noted that it has: the
+ * program is called again, and so on, until the stack is used up. Debian's 7.3 dies of it
+ * within seconds. The module's probe has no such section, and uses it.
  */
 #ifndef _SCHEDSCOPE_SLICE_END_BPF_H
 #define _SCHEDSCOPE_SLICE_END_BPF_H
@@ -21,9 +24,7 @@
 
 #define NR_SCHED_YIELD_X86_64	24
 
-/* Set by the agent: the kernel has sched_set_need_resched_tp. */
-const volatile bool kernel_tells_resched = false;
-/* Set by the agent, where the kernel does not: which flags of a thread are a request. */
+/* Set by the agent: which flags of a thread are a request. */
 const volatile unsigned long need_resched_flags = 0;
 
 static __always_inline bool current_needs_resched(void)
@@ -51,7 +52,6 @@ static __always_inline void note_cause(struct cpu_state *state, __u32 cause, __u
 {
 	state->resched_cause = cause;
 	state->resched_tid = tid;
-	state->asked_by_nobody = 0;
 }
 
 static __always_inline void wakeup_begins(struct cpu_state *state, struct task_struct *task)
@@ -60,8 +60,6 @@ static __always_inline void wakeup_begins(struct cpu_state *state, struct task_s
 	struct cpu_state *target;
 
 	state->waking = (__u64)task;
-	if (kernel_tells_resched)
-		return;
 	target = cpu_state_of(cpu);
 	state->waking_cpu = cpu;
 	state->waking_began_clear = target && !cpu_needs_resched(target, cpu);
@@ -73,7 +71,7 @@ static __always_inline void wakeup_begins(struct cpu_state *state, struct task_s
 
 /*
  * A wakeup may begin on one CPU and end on the one that the thread is to run on, in an
- * interrupt that the first has sent. There the kernel asks before it says who is woken.
+ * interrupt that the first has sent.
  */
 static __always_inline void wakeup_ends(struct cpu_state *state, struct task_struct *task)
 {
@@ -86,11 +84,6 @@ static __always_inline void wakeup_ends(struct cpu_state *state, struct task_str
 	target = cpu_state_of(cpu);
 	if (!target)
 		return;
-	if (kernel_tells_resched) {
-		if (!began_here && target->asked_by_nobody && cpu == bpf_get_smp_processor_id())
-			note_cause(target, SCHEDSCOPE_SWITCH_WAKEUP, task->pid);
-		return;
-	}
 	/* Woken elsewhere than it last was: all that is known is who asked there before. */
 	began_clear = began_here && cpu == state->waking_cpu ? state->waking_began_clear :
 							       !target->resched_cause;
@@ -118,36 +111,10 @@ static __always_inline void timer_begins(struct cpu_state *state)
 
 static __always_inline void timer_ends(struct cpu_state *state)
 {
-	if (!kernel_tells_resched && state->timer_began_clear && !state->resched_cause &&
+	if (state->timer_began_clear && !state->resched_cause &&
 	    current_needs_resched())
 		note_cause(state, SCHEDSCOPE_SWITCH_TICK, 0);
 	state->in_timer = 0;
-}
-
-/* Who is being woken here and may ask for @cpu: only that it is to run on. */
-static __always_inline struct task_struct *wakes_for(struct cpu_state *here, __u32 cpu)
-{
-	struct task_struct *waking = (struct task_struct *)here->waking;
-
-	return waking && BPF_CORE_READ(waking, thread_info.cpu) == cpu ? waking : NULL;
-}
-
-/* The kernel says that @cpu was just asked; it says so once a request. */
-static __always_inline void kernel_asks(struct cpu_state *here, __u32 cpu)
-{
-	struct cpu_state *target = cpu_state_of(cpu);
-	struct task_struct *waking = wakes_for(here, cpu);
-
-	if (!target)
-		return;
-	if (waking) {
-		note_cause(target, SCHEDSCOPE_SWITCH_WAKEUP, BPF_CORE_READ(waking, pid));
-	} else if (here->in_timer) {
-		note_cause(target, SCHEDSCOPE_SWITCH_TICK, 0);
-	} else {
-		note_cause(target, 0, 0);
-		target->asked_by_nobody = 1;
-	}
 }
 
 /* prev == current at the switch: its registers say which system call it is in, if any. */

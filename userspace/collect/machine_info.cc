@@ -6,6 +6,9 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include <array>
+#include <charconv>
+#include <cstring>
 #include <memory>
 #include <sstream>
 
@@ -98,6 +101,20 @@ std::uint64_t read_theft_ns() {
   const std::uint64_t ns_per_tick =
       1'000'000'000ULL / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
   return stat ? (irq + softirq + steal) * ns_per_tick : 0;
+}
+
+bool kernel_is_at_least(unsigned major, unsigned minor) {
+  utsname names{};
+  std::array<unsigned, 2> version{};
+  if (::uname(&names) != 0) return false;
+  const char* at = names.release;
+  const char* const end = at + std::strlen(at);
+  for (unsigned& number : version) {
+    const auto [rest, error] = std::from_chars(at, end, number);
+    if (error != std::errc()) return false;
+    at = rest == end ? rest : rest + 1;
+  }
+  return version >= std::array{major, minor};
 }
 
 }  // namespace schedscope::collect

@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "bpf/record.skel.h"
 #include "collect/kernel_btf.h"
+#include "collect/machine_info.h"
 
 namespace schedscope::collect {
 namespace {
@@ -23,13 +24,17 @@ namespace {
 struct alignas(128) CpuState {
   std::uint64_t produced, lost, switches, seen_switches;
   std::uint64_t gap_count, gap_begin_ns, gap_end_ns;
-  std::array<std::uint32_t, 8> slice_end;
+  std::array<std::uint32_t, 6> slice_end;
   std::uint64_t waking, current;
 };
 
-// x86's own flags of a thread, before 6.16.
-constexpr unsigned long tif_need_resched = 1UL << 3;
-constexpr unsigned long tif_need_resched_lazy = 1UL << 4;
+// Which flags of a thread ask it to leave its CPU. BTF does not say their numbers: x86 had its own
+// until it took the generic ones in 6.18. Where preemption can be lazy (PREEMPT_RT's patches, and
+// 6.13 on, by commit 26baa1f1c4bd) a request that waits for the tick has a flag of its own.
+unsigned long need_resched_flags(const KernelBtf& btf) {
+  const unsigned long flag = kernel_is_at_least(6, 18) ? 1UL << 4 : 1UL << 3;
+  return btf.has_function("resched_curr_lazy") ? flag | flag << 1 : flag;
+}
 
 // What libbpf said last explains a failure best.
 std::string last_words;
@@ -124,19 +129,12 @@ Result<void> Probes::State::open(const WitnessOptions& options) {
 }
 
 void Probes::State::choose_programs(const KernelBtf& btf) {
-  const bool tells = btf.has_tracepoint("sched_set_need_resched_tp");
   const bool timer = btf.has_tracepoint("local_timer_entry");
-  skeleton->rodata->kernel_tells_resched = tells;
-  // Where preemption can be lazy (PREEMPT_RT's patches, and 6.13 on, by commit 26baa1f1c4bd) a
-  // request that waits for the tick has a flag of its own. From where x86 took the generic flags
-  // on, with other numbers, the kernel tells.
-  skeleton->rodata->need_resched_flags =
-      tif_need_resched | (btf.has_function("resched_curr_lazy") ? tif_need_resched_lazy : 0);
-  bpf_program__set_autoload(skeleton->progs.on_need_resched, tells);
+  skeleton->rodata->need_resched_flags = need_resched_flags(btf);
   bpf_program__set_autoload(skeleton->progs.on_timer_entry, timer);
   bpf_program__set_autoload(skeleton->progs.on_timer_exit, timer);
   missing = what_is_missing({.timer = timer,
-                             .need_resched = tells,
+                             .need_resched = false,
                              .fair_slice = btf.has_field("sched_entity", "slice")});
 }
 

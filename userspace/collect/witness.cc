@@ -28,8 +28,9 @@ std::vector<std::string> Witness::what_is_missing(Signals has) {
   }
   if (!has.need_resched) {
     missing.emplace_back(
-        "no sched_set_need_resched_tp (before Linux 6.16): expired and preempted are inferred, "
-        "see metrics");
+        "who asks for a switch is not told (to BPF by no kernel, to the module from Linux 6.17 "
+        "on): "
+        "expired and preempted are inferred, see metrics");
   }
   if (!has.fair_slice) {
     missing.emplace_back("no nominal slice: this kernel's fair scheduler (CFS) grants none");
