@@ -4,7 +4,7 @@
  *
  * Both have the lowest real-time priority, so that on one CPU nothing but them and
  * what outranks them runs: with yield() each call is one switch, nothing else.
- * They rest every other BENCH_TURN_NS, all others run then. An address space is
+ * After each BENCH_TURN_NS they rest as long, all others run then. An address space is
  * borrowed as the kernel's own threads do it, so that a switch between two of them
  * is the one that two processes pay.
  *
@@ -17,8 +17,8 @@
 #include <linux/completion.h>
 #include <linux/cpumask.h>
 #include <linux/err.h>
+#include <linux/jiffies.h>
 #include <linux/kthread.h>
-#include <linux/math64.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
@@ -80,8 +80,11 @@ struct side {
  * @how: SCHEDSCOPE_SWITCHBENCH_*
  * @switches_max: ends after so many
  * @switches: measured so far, by both; written by whoever has the turn
- * @begin_ns: when it began
  * @end_ns: when it ends at the latest
+ * @rest_ns: when the two rest next; this and the two below are of whoever has the
+ *	turn or, when they yield, the CPU
+ * @resting: they do
+ * @rest_end: until then, in jiffies
  * @turn: which side runs next; passed on by whoever has it
  * @left_ns: when the other side gave up the CPU, or woke this one; 0 when nobody did
  * @stop: all is to end
@@ -94,8 +97,10 @@ struct bench {
 	u32 how;
 	u64 switches_max;
 	u64 switches;
-	u64 begin_ns;
 	u64 end_ns;
+	u64 rest_ns;
+	bool resting;
+	unsigned long rest_end;
 	u32 turn;
 	u64 left_ns;
 	bool stop;
@@ -141,16 +146,29 @@ static void side_take(struct side *side, u64 now)
 	side->hist[switchbench_bucket(ns)]++;
 }
 
-/* Every other turn of the clock is for the rest of the machine. Nothing is measured across one. */
+/*
+ * Both sides sleep to the same jiffy, however much later one of them goes. The next
+ * turn begins when the sleep ends, and not by the clock: a CPU that wakes late would
+ * find its turn gone, and the next one too. Nothing is measured across a rest.
+ */
 static void side_rest(struct bench *bench, u64 now)
 {
-	u64 into;
+	long left;
 
-	div64_u64_rem(now - bench->begin_ns, 2 * BENCH_TURN_NS, &into);
-	if (into < BENCH_TURN_NS)
+	if (now < bench->rest_ns)
 		return;
+	if (!bench->resting) {
+		bench->resting = true;
+		bench->rest_end = jiffies + nsecs_to_jiffies(BENCH_TURN_NS) + 1;
+	}
 	WRITE_ONCE(bench->left_ns, 0);
-	schedule_timeout_idle(nsecs_to_jiffies(2 * BENCH_TURN_NS - into) + 1);
+	left = bench->rest_end - jiffies;
+	if (left > 0)
+		schedule_timeout_idle(left);
+	if (bench->resting) {
+		bench->resting = false;
+		bench->rest_ns = bench_now() + BENCH_TURN_NS;
+	}
 	WRITE_ONCE(bench->left_ns, 0);
 }
 
@@ -265,10 +283,11 @@ static void side_destroy(struct side *side)
 
 static int bench_wait(struct bench *bench)
 {
+	u64 now = bench_now();
 	int err;
 
-	bench->begin_ns = bench_now();
-	bench->end_ns += bench->begin_ns;
+	bench->end_ns += now;
+	bench->rest_ns = now + BENCH_TURN_NS;
 	wake_up_process(bench->sides[0].task);
 	wake_up_process(bench->sides[1].task);
 	err = wait_for_completion_interruptible(&bench->done);

@@ -102,12 +102,23 @@ static bool adds_up(const struct schedscope_switchbench *bench)
 	       bench->hist[switchbench_bucket(bench->max_ns)];
 }
 
-/* Switches of the whole machine cannot be fewer than those that were measured. */
+/*
+ * Switches of the whole machine cannot be fewer than those that were measured. These are
+ * all that were asked for, unless the time is over: how many fit into it is up to the
+ * machine, but one does.
+ */
 static bool really_switched(int fd, struct schedscope_switchbench *bench)
 {
 	__u64 before = ledger_info(fd).switches;
+	__u64 began = now_ns();
 
-	return !ioctl(fd, RUN, bench) && ledger_info(fd).switches - before >= bench->switches &&
+	if (ioctl(fd, RUN, bench))
+		return false;
+	if (bench->switches != bench->switches_max &&
+	    (!bench->switches || now_ns() - began < bench->time_max_ns))
+		return false;
+	return bench->switches <= bench->switches_max &&
+	       ledger_info(fd).switches - before >= bench->switches &&
 	       bench->probe_runs >= bench->switches;
 }
 
@@ -125,7 +136,6 @@ TEST_F(bench, yields_on_one_cpu)
 {
 	ASSERT_TRUE(really_switched(self->fd, &self->bench));
 	EXPECT_TRUE(adds_up(&self->bench));
-	EXPECT_EQ(2000, self->bench.switches);
 	EXPECT_EQ(0, bench_threads());
 }
 
@@ -134,14 +144,12 @@ TEST_F(bench, wakes_on_one_cpu_and_across)
 	self->bench.how = SCHEDSCOPE_SWITCHBENCH_WAKE;
 	ASSERT_TRUE(really_switched(self->fd, &self->bench));
 	EXPECT_TRUE(adds_up(&self->bench));
-	EXPECT_EQ(2000, self->bench.switches);
 
 	memset(&self->bench.switches, 0,
 	       sizeof(self->bench) - offsetof(struct schedscope_switchbench, switches));
 	self->bench.cpus[0] = 0;
 	self->bench.switches_max = 200;
 	ASSERT_TRUE(really_switched(self->fd, &self->bench));
-	EXPECT_EQ(200, self->bench.switches);
 	EXPECT_TRUE(adds_up(&self->bench));
 	EXPECT_EQ(0, bench_threads());
 }
@@ -231,13 +239,10 @@ TEST_F(bench, lets_the_lender_die)
 
 TEST_F(bench, ends_in_time)
 {
-	__u64 began = now_ns(), took;
-
 	self->bench.switches_max = 100000000;
 	self->bench.time_max_ns = NS_PER_SEC / 5;
-	ASSERT_EQ(0, errno_of(self->fd, &self->bench));
-	took = now_ns() - began;
-	EXPECT_LE(NS_PER_SEC / 5, took);
+	ASSERT_TRUE(really_switched(self->fd, &self->bench));
+	EXPECT_GT(100000000, self->bench.switches);
 }
 
 static void interrupt(int signal)
