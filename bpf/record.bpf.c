@@ -158,7 +158,12 @@ int BPF_PROG(on_wakeup, struct task_struct *task)
 	return 0;
 }
 
-/* A new thread is complete here, and not yet at sched_process_fork: so is its identity. */
+/*
+ * A new thread is complete here, and not yet at sched_process_fork: so is its identity. It is
+ * selected here, too: threads that the kernel makes for a process (io_uring's) pass no fork,
+ * and from 7.2 on the program there may be preempted, and is then left out for the next fork
+ * on that CPU.
+ */
 SEC("tp_btf/sched_wakeup_new")
 int BPF_PROG(on_wakeup_new, struct task_struct *task)
 {
@@ -166,6 +171,8 @@ int BPF_PROG(on_wakeup_new, struct task_struct *task)
 
 	if (!get_here(&here))
 		return 0;
+	if (!is_selected(task->pid))
+		select_child(bpf_get_current_task_btf(), task);
 	if (is_selected(task->pid)) {
 		send_task(&here, task);
 		send_waking(&here, task, SCHEDSCOPE_REC_WAKEUP_NEW);

@@ -115,7 +115,7 @@ static void probe_local_timer_exit(void *data, int vector)
 static void probe_sched_set_need_resched(void *data, struct task_struct *task, int cpu, int tif)
 {
 	guard(preempt_notrace)();
-	slice_end_asked(cpu);
+	slice_end_asked(task, cpu);
 }
 
 /* Context: the task's pi_lock is held or its run queue locked, interrupts are off. */

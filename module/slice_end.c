@@ -202,15 +202,22 @@ void slice_end_migrated(struct task_struct *task, int cpu)
 }
 
 /**
- * slice_end_asked() - the kernel says that it asks; once a request
- * @cpu: whose thread is to leave
+ * slice_end_asked() - the kernel says that it asks, before it does
+ * @task: thread that is to leave
+ * @cpu: its CPU
+ *
+ * It asks twice where preemption is lazy: a wakeup, or the tick, that may wait,
+ * and then the next tick, which may not. The first has ended the slice.
  *
  * Context: the run queue of @cpu is locked, interrupts are off.
  */
-void slice_end_asked(int cpu)
+void slice_end_asked(struct task_struct *task, int cpu)
 {
 	struct cpu_asked *here = this_cpu_ptr(&cpu_asked);
 	struct cpu_asked *target = asked_of(cpu);
+
+	if (compat_needs_resched(task))
+		return;
 
 	/* A wakeup that is in progress asks only for where its thread is to run. */
 	if (here->waking && here->waking_cpu == cpu)

@@ -23,7 +23,7 @@ void slice_end_woken(struct task_struct *task);
 void slice_end_migrated(struct task_struct *task, int cpu);
 void slice_end_timer_entry(void);
 void slice_end_timer_exit(void);
-void slice_end_asked(int cpu);
+void slice_end_asked(struct task_struct *task, int cpu);
 struct slice_end slice_end_switch(bool preempt, struct task_struct *prev,
 				  struct task_struct *next, unsigned int prev_state);
 

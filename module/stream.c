@@ -293,6 +293,9 @@ void stream_wakeup_new(struct task_struct *task)
 	u64 now;
 
 	guard(irqsave)();
+	/* Threads that the kernel makes for a process, such as io_uring's, pass no fork. */
+	if (!stream_is_selected(running, task->pid))
+		select_child(current, task);
 	if (!stream_is_selected(running, task->pid))
 		return;
 	now = stream_now();
