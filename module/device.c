@@ -29,7 +29,7 @@
 #include "uapi/schedscope.h"
 
 /* The sizes are the ABI's. */
-static_assert(sizeof(struct schedscope_account) == 472);
+static_assert(sizeof(struct schedscope_account) == 736);
 static_assert(sizeof(struct schedscope_info) == 104);
 static_assert(sizeof(struct schedscope_switchbench) == 896);
 

@@ -37,11 +37,13 @@
 #include <linux/seqlock.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/string.h>
 #include <linux/timekeeping.h>
 
 #include "compat.h"
 #include "ledger.h"
 #include "ledger_math.h"
+#include "nominal_slice.h"
 
 /**
  * struct account - a slot
@@ -62,7 +64,10 @@ struct account {
 		struct list_head list;
 	};
 	struct tally tally;
-};
+} ____cacheline_aligned;
+
+/* What main.c says of memory; lockdep has more in a seqcount_t. */
+static_assert(IS_ENABLED(CONFIG_DEBUG_LOCK_ALLOC) || sizeof(struct account) == 832);
 
 struct bucket {
 	raw_spinlock_t lock;
@@ -232,15 +237,41 @@ static void account_refresh(struct schedscope_account *account, const struct tas
 		account_identify(account, task);
 	account_name(account, task);
 	account->switches = task->nvcsw + task->nivcsw;
+	account->slice_ns = nominal_slice(task, 0);
+}
+
+/*
+ * A CPU's stopper: it takes a thread off the CPU to move it to another one. Its
+ * class is not exported; it has the highest priority, and a name that no thread of
+ * a user can pretend to.
+ */
+static bool is_stopper(const struct task_struct *task)
+{
+	return !task->prio && task->flags & PF_KTHREAD && strstarts(task->comm, "migration/");
+}
+
+/* A thread that asked for the CPU and was not the next on it is known by its tid only. */
+static struct taker taker_of(const struct task_struct *next, struct departure departure,
+			     struct slice_end end)
+{
+	struct taker taker = { .stopper = is_stopper(next) };
+
+	if (departure.end != SCHEDSCOPE_END_PREEMPTED && departure.end != SCHEDSCOPE_END_OUTRANKED)
+		return taker;
+	if (end.flags & SCHEDSCOPE_SWITCH_WAKEUP && end.resched_tid != next->pid)
+		return taker;
+	taker.tid = next->pid;
+	taker.start_ns = next->start_time;
+	return taker;
 }
 
 static void account_switch_out(struct account *account, const struct task_struct *task, u64 now,
-			       u32 cpu, u32 next, unsigned int state)
+			       unsigned int state, struct departure departure, struct taker taker)
 {
 	/* A state that has changed since: a signal or a waker kept it from sleeping. */
-	if (next != SCHEDSCOPE_STATE_WAIT && READ_ONCE(task->__state) != state)
+	if (departure.state != SCHEDSCOPE_STATE_WAIT && READ_ONCE(task->__state) != state)
 		account->tally.woken = true;
-	tally_switch_out(&account->tally, now, cpu, next);
+	tally_switch_out(&account->tally, now, smp_processor_id(), departure, taker);
 	account_refresh(&account->tally.account, task);
 }
 
@@ -265,7 +296,6 @@ static void bucket_unlock_both(struct bucket *a, struct bucket *b)
 
 /**
  * ledger_switch() - a CPU goes from one thread to another
- * @preempt: @prev was preempted in the kernel: it is runnable, whatever its state
  * @prev: thread that leaves
  * @next: thread that takes over
  * @prev_state: state of @prev, as given to the tracepoint
@@ -278,13 +308,13 @@ static void bucket_unlock_both(struct bucket *a, struct bucket *b)
  *
  * Context: this CPU's run queue is locked, interrupts are off.
  */
-void ledger_switch(bool preempt, struct task_struct *prev, struct task_struct *next,
-		   unsigned int prev_state, struct slice_end end)
+void ledger_switch(struct task_struct *prev, struct task_struct *next, unsigned int prev_state,
+		   struct slice_end end)
 {
 	struct bucket *out_bucket = is_thread(prev) ? bucket_of(prev) : NULL;
 	struct bucket *in_bucket = is_thread(next) ? bucket_of(next) : NULL;
-	u32 state = tally_state_after(preempt, prev_state);
-	u32 cpu = smp_processor_id();
+	struct departure departure = departure_of(end.flags, prev_state, prev->prio, next->prio,
+						  !in_bucket);
 	struct account *out, *in;
 	u64 now;
 
@@ -299,15 +329,16 @@ void ledger_switch(bool preempt, struct task_struct *prev, struct task_struct *n
 
 	now = ledger_now();
 	if (out)
-		account_switch_out(out, prev, now, cpu, state, prev_state);
+		account_switch_out(out, prev, now, prev_state, departure,
+				   taker_of(next, departure, end));
 	if (in)
-		tally_switch_in(&in->tally, now, cpu);
+		tally_switch_in(&in->tally, now, smp_processor_id());
 
 	if (in)
 		write_seqcount_end(&in->seq);
 	if (out)
 		write_seqcount_end(&out->seq);
-	if (out && state == SCHEDSCOPE_STATE_EXITED) {
+	if (out && departure.state == SCHEDSCOPE_STATE_EXITED) {
 		hlist_del(&out->node);
 		pool_put_exited(out);
 	}
@@ -363,6 +394,28 @@ void ledger_wake_new(struct task_struct *task)
 	/* ledger_adopt_all() found it between its fork and now. */
 	write_seqcount_begin(&account->seq);
 	tally_wake_new(&account->tally, ledger_now());
+	write_seqcount_end(&account->seq);
+}
+
+/**
+ * ledger_migrated() - a thread is put on another CPU
+ * @task: thread
+ *
+ * Context: @task->pi_lock is held or its run queue's lock, interrupts are off.
+ */
+void ledger_migrated(struct task_struct *task)
+{
+	struct bucket *bucket = bucket_of(task);
+	struct account *account;
+
+	if (!is_stopper(current))
+		return;
+	guard(raw_spinlock_irqsave)(&bucket->lock);
+	account = bucket_find(bucket, task);
+	if (!account)
+		return;
+	write_seqcount_begin(&account->seq);
+	tally_migrated(&account->tally, smp_processor_id());
 	write_seqcount_end(&account->seq);
 }
 

@@ -18,28 +18,127 @@
  *	entering, and the waker waits for it to leave its CPU
  * @doubtful: the open span is a sleep that began with @woken. If a wakeup ends
  *	it, it was a sleep; if a slice does, the thread was runnable all along
+ * @held: the stopper took the thread off its CPU: if that moves it, @end was wrong
+ * @end: why the last slice ended, as it was counted
+ * @taker_tid: the open span is a wait for this thread, which ended the slice before;
+ *	0: for nobody in particular
+ * @taker_start_ns: its start_time
  * @account: the closed spans; its state is that of the open one
  */
 struct tally {
 	__u64 open_ns;
 	bool woken;
 	bool doubtful;
+	bool held;
+	__u8 end;
+	__u32 taker_tid;
+	__u64 taker_start_ns;
 	struct schedscope_account account;
 };
 
-/*
- * What a thread is after a switch took it off the CPU. A kernel thread that
- * idles in TASK_IDLE waits for work, not for something to finish: it sleeps.
+/**
+ * struct departure - what a switch says of the thread that leaves the CPU
+ * @state: what it is then: SCHEDSCOPE_STATE_*
+ * @end: why its slice ended: SCHEDSCOPE_END_*
  */
-static inline __u32 tally_state_after(bool preempt, unsigned int prev_state)
+struct departure {
+	__u32 state;
+	__u32 end;
+};
+
+/**
+ * struct taker - who has the CPU next
+ * @tid: of a thread that ended the slice before, to be told of; 0: nobody
+ * @start_ns: its start_time
+ * @stopper: it is the CPU's stopper, which may have come to move the thread that left
+ */
+struct taker {
+	__u32 tid;
+	__u64 start_ns;
+	bool stopper;
+};
+
+/* Scheduling classes, in rising order. */
+static inline int class_of_prio(int prio)
 {
-	if (preempt || !prev_state)
-		return SCHEDSCOPE_STATE_WAIT;
-	if (prev_state & TASK_DEAD)
-		return SCHEDSCOPE_STATE_EXITED;
+	if (prio < 0)
+		return 2;	/* deadline */
+	return prio < 100;	/* real time; else fair */
+}
+
+/* A thread of higher class takes the CPU; within real time the higher priority counts as such. */
+static inline bool prio_outranks(int next_prio, int prev_prio)
+{
+	int next = class_of_prio(next_prio);
+	int prev = class_of_prio(prev_prio);
+
+	if (next != prev)
+		return next > prev;
+	return next == 1 && next_prio < prev_prio;
+}
+
+/* Why a slice ended whose thread could have gone on. */
+static inline __u32 runnable_end(unsigned int flags, int prev_prio, int next_prio, bool next_idle)
+{
+	if ((flags & SCHEDSCOPE_SWITCH_YIELD) && !(flags & SCHEDSCOPE_SWITCH_PREEMPT))
+		return SCHEDSCOPE_END_YIELDED;
+	/* Runnable, and yet not allowed to run: its quota or budget is used up. */
+	if (next_idle)
+		return SCHEDSCOPE_END_THROTTLED;
+	if (prio_outranks(next_prio, prev_prio))
+		return SCHEDSCOPE_END_OUTRANKED;
+	if (class_of_prio(next_prio) < class_of_prio(prev_prio))
+		return SCHEDSCOPE_END_THROTTLED;
+	if (flags & SCHEDSCOPE_SWITCH_WAKEUP)
+		return SCHEDSCOPE_END_PREEMPTED;
+	if (flags & SCHEDSCOPE_SWITCH_TICK)
+		return SCHEDSCOPE_END_EXPIRED;
+	return SCHEDSCOPE_END_UNKNOWN;
+}
+
+/*
+ * Sleep or block. What the kernel shows as D blocks, the sleeping locks of
+ * PREEMPT_RT and the freezer included. A kernel thread that idles in TASK_IDLE
+ * waits for work, not for something to finish: it sleeps.
+ */
+static inline __u32 off_state(unsigned int prev_state)
+{
+	if (prev_state & (TASK_RTLOCK_WAIT | TASK_FROZEN))
+		return SCHEDSCOPE_STATE_BLOCK;
 	if ((prev_state & TASK_UNINTERRUPTIBLE) && !(prev_state & TASK_NOLOAD))
 		return SCHEDSCOPE_STATE_BLOCK;
 	return SCHEDSCOPE_STATE_SLEEP;
+}
+
+/**
+ * departure_of() - what a switch says of the thread that leaves the CPU
+ * @flags: SCHEDSCOPE_SWITCH_*
+ * @prev_state: its state, as given to the tracepoint
+ * @prev_prio: its priority
+ * @next_prio: that of the thread that has the CPU next
+ * @next_idle: that is the idle task
+ *
+ * The rules of a record's departure_of() in userspace/timeline/slice_end.cc, whose
+ * test holds the two against each other; Documentation/metrics.rst explains them.
+ */
+static inline struct departure departure_of(unsigned int flags, unsigned int prev_state,
+					    int prev_prio, int next_prio, bool next_idle)
+{
+	struct departure departure = { SCHEDSCOPE_STATE_WAIT, SCHEDSCOPE_END_UNKNOWN };
+
+	if ((flags & SCHEDSCOPE_SWITCH_PREEMPT) || !prev_state) {
+		departure.end = runnable_end(flags, prev_prio, next_prio, next_idle);
+	} else if (prev_state & (TASK_DEAD | EXIT_TRACE)) {
+		departure.state = SCHEDSCOPE_STATE_EXITED;
+		departure.end = SCHEDSCOPE_END_EXITED;
+	} else if (prev_state & (__TASK_STOPPED | __TASK_TRACED)) {
+		departure.state = SCHEDSCOPE_STATE_SLEEP;
+		departure.end = SCHEDSCOPE_END_STOPPED;
+	} else {
+		departure.state = off_state(prev_state);
+		departure.end = SCHEDSCOPE_END_BLOCKED;
+	}
+	return departure;
 }
 
 static inline unsigned int tally_bucket(__u64 ns)
@@ -47,6 +146,21 @@ static inline unsigned int tally_bucket(__u64 ns)
 	unsigned int bucket = 63 - __builtin_clzll(ns | 1);
 
 	return bucket < SCHEDSCOPE_HIST_BUCKETS ? bucket : SCHEDSCOPE_HIST_BUCKETS - 1;
+}
+
+static inline void tally_count_length(__u32 *hist, __u64 ns)
+{
+	__u32 *count = &hist[tally_bucket(ns)];
+
+	*count += *count != ~0U;
+}
+
+static inline void tally_longest(__u64 ns, __u64 at_ns, __u64 *longest_ns, __u64 *longest_at_ns)
+{
+	if (ns <= *longest_ns)
+		return;
+	*longest_ns = ns;
+	*longest_at_ns = at_ns;
 }
 
 static inline __u64 *tally_total(struct schedscope_account *account, __u32 state)
@@ -121,10 +235,54 @@ static inline void tally_wake(struct tally *tally, __u64 now, bool in_use)
 	tally->doubtful = false;
 }
 
+/*
+ * Space-Saving, of four: the count of a thread is certain, since it begins with 0 when
+ * the thread takes a place, and what the place, the least of all, had then is the most
+ * that the thread can have had before.
+ */
+static inline void tally_preempted(struct schedscope_account *account, __u32 tid, __u64 start_ns,
+				   __u64 wait_ns)
+{
+	const __u64 *start = account->preemptor_start_ns;
+	__u64 *count = account->preemptor_count;
+	__u64 *missed_max = account->preemptor_missed_max;
+	unsigned int least = 0;
+	unsigned int i;
+
+	for (i = 0; i < SCHEDSCOPE_PREEMPTORS; i++) {
+		if (account->preemptor_tid[i] == tid && start[i] == start_ns) {
+			count[i]++;
+			account->preemptor_wait_ns[i] += wait_ns;
+			return;
+		}
+		if (count[i] + missed_max[i] < count[least] + missed_max[least])
+			least = i;
+	}
+	missed_max[least] += count[least];
+	count[least] = 1;
+	account->preemptor_wait_ns[least] = wait_ns;
+	account->preemptor_tid[least] = tid;
+	account->preemptor_start_ns[least] = start_ns;
+}
+
+/* The stopper, on CPU @cpu, moves the thread: it is what it took it off the CPU for. */
+static inline void tally_migrated(struct tally *tally, __u32 cpu)
+{
+	struct schedscope_account *account = &tally->account;
+
+	if (!tally->held || account->cpu != cpu)
+		return;
+	account->ends[tally->end]--;
+	account->ends[SCHEDSCOPE_END_MIGRATED]++;
+	tally->held = false;
+	tally->taker_tid = 0;
+}
+
 /* The thread takes CPU @cpu. */
 static inline void tally_switch_in(struct tally *tally, __u64 now, __u32 cpu)
 {
 	struct schedscope_account *account = &tally->account;
+	__u64 since_ns = tally->open_ns;
 	__u32 as = account->state;
 	__u64 ns;
 
@@ -135,30 +293,51 @@ static inline void tally_switch_in(struct tally *tally, __u64 now, __u32 cpu)
 		as = SCHEDSCOPE_STATE_UNKNOWN;
 
 	ns = tally_book(tally, now, as, SCHEDSCOPE_STATE_RUN);
-	if (as == SCHEDSCOPE_STATE_WAIT)
-		account->wait_hist[tally_bucket(ns)]++;
+	if (as == SCHEDSCOPE_STATE_WAIT) {
+		tally_count_length(account->wait_hist, ns);
+		tally_longest(ns, since_ns, &account->longest_wait_ns,
+			      &account->longest_wait_at_ns);
+	}
+	if (tally->taker_tid) {
+		tally_preempted(account, tally->taker_tid, tally->taker_start_ns, ns);
+		tally->taker_tid = 0;
+	}
+	tally->held = false;
 	if (account->cpu != SCHEDSCOPE_CPU_NONE && account->cpu != cpu)
 		account->migrations++;
 	account->cpu = cpu;
 	tally->doubtful = false;
 }
 
-/* The thread leaves CPU @cpu and is in state @next from now on. */
-static inline void tally_switch_out(struct tally *tally, __u64 now, __u32 cpu, __u32 next)
+/* The thread leaves CPU @cpu to @taker. */
+static inline void tally_switch_out(struct tally *tally, __u64 now, __u32 cpu,
+				    struct departure departure, struct taker taker)
 {
 	struct schedscope_account *account = &tally->account;
 	bool seen = account->state == SCHEDSCOPE_STATE_RUN;
+	__u64 since_ns = tally->open_ns;
 	__u64 ns;
 
 	/* A slice whose beginning was before the ledger's has no known length. */
-	ns = tally_book(tally, now, seen ? SCHEDSCOPE_STATE_RUN : SCHEDSCOPE_STATE_UNKNOWN, next);
-	if (seen)
-		account->slice_hist[tally_bucket(ns)]++;
+	ns = tally_book(tally, now, seen ? SCHEDSCOPE_STATE_RUN : SCHEDSCOPE_STATE_UNKNOWN,
+			departure.state);
+	if (seen) {
+		tally_count_length(account->slice_hist, ns);
+		tally_longest(ns, since_ns, &account->longest_slice_ns,
+			      &account->longest_slice_at_ns);
+	}
 	account->slices++;
+	account->ends[departure.end]++;
 	account->cpu = cpu;
-	if (next == SCHEDSCOPE_STATE_WAIT) {
+	tally->held = false;
+	tally->taker_tid = 0;
+	if (departure.state == SCHEDSCOPE_STATE_WAIT) {
 		/* Preempted between a wakeup and the sleep it may be for: @woken stays. */
 		account->involuntary++;
+		tally->held = taker.stopper;
+		tally->end = (__u8)departure.end;
+		tally->taker_tid = taker.tid;
+		tally->taker_start_ns = taker.start_ns;
 		return;
 	}
 	account->voluntary++;
@@ -179,6 +358,12 @@ static inline void tally_read(const struct tally *tally, __u64 now,
 		ns = tally_open_length(tally, now);
 		*tally_total(out, out->state) += ns;
 	}
+	if (out->state == SCHEDSCOPE_STATE_RUN)
+		tally_longest(ns, tally->open_ns, &out->longest_slice_ns,
+			      &out->longest_slice_at_ns);
+	if (out->state == SCHEDSCOPE_STATE_WAIT)
+		tally_longest(ns, tally->open_ns, &out->longest_wait_ns,
+			      &out->longest_wait_at_ns);
 	out->rec.time_ns = tally->open_ns + ns;
 }
 

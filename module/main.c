@@ -20,12 +20,12 @@
 static unsigned int threads_max = 16384;
 module_param(threads_max, uint, 0444);
 MODULE_PARM_DESC(threads_max,
-		 "Live threads that there is room for, about 540 bytes each, allocated at load (default 16384)");
+		 "Live threads that there is room for, about 860 bytes each, allocated at load (default 16384)");
 
 static unsigned int exited_max = 4096;
 module_param(exited_max, uint, 0444);
 MODULE_PARM_DESC(exited_max,
-		 "Accounts of exited threads that are kept, about 520 bytes each, allocated at load (default 4096)");
+		 "Accounts of exited threads that are kept, 832 bytes each, allocated at load (default 4096)");
 
 static unsigned int slicepages_max = 4096;
 module_param(slicepages_max, uint, 0444);

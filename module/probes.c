@@ -41,7 +41,7 @@ static void probe_sched_switch(void *data, bool preempt, struct task_struct *pre
 	if (static_branch_unlikely(&switchbench_running))
 		began = ktime_get_mono_fast_ns();
 	end = slice_end_switch(preempt, prev, next, prev_state);
-	ledger_switch(preempt, prev, next, prev_state, end);
+	ledger_switch(prev, next, prev_state, end);
 	if (static_branch_unlikely(&slicepage_used.key))
 		slicepage_switch(preempt, prev, next, prev_state, end);
 	if (static_branch_unlikely(&stream_running))
@@ -123,6 +123,7 @@ static void probe_sched_migrate_task(void *data, struct task_struct *task, int c
 {
 	guard(preempt_notrace)();
 	slice_end_migrated(task, cpu);
+	ledger_migrated(task);
 }
 
 /* What follows is for the stream alone. Context: as above. */
@@ -156,7 +157,6 @@ static void probe_stream_rename(void *data, struct task_struct *task, const char
 enum when {
 	ALWAYS,		/* and the module does not load without it */
 	IF_THERE,	/* always, in kernels that have the tracepoint */
-	IF_KERNEL_TELLS, /* in kernels that have sched_set_need_resched_tp */
 	STREAM,		/* while a stream runs */
 	NEVER,		/* only whether the kernel has it is of interest */
 };
@@ -174,8 +174,7 @@ struct probe {
 static struct probe probes[] = {
 	{ .name = "sched_set_need_resched_tp", .function = probe_sched_set_need_resched,
 	  .when = IF_THERE, .signal = SCHEDSCOPE_SIGNAL_NEED_RESCHED },
-	{ .name = "sched_migrate_task", .function = probe_sched_migrate_task,
-	  .when = IF_KERNEL_TELLS },
+	{ .name = "sched_migrate_task", .function = probe_sched_migrate_task, .when = ALWAYS },
 	{ .name = "local_timer_entry", .function = probe_local_timer_entry,
 	  .when = IF_THERE, .signal = SCHEDSCOPE_SIGNAL_TIMER },
 	{ .name = "local_timer_exit", .function = probe_local_timer_exit, .when = IF_THERE },
@@ -242,8 +241,6 @@ static bool is_wanted(const struct probe *probe, bool stream)
 		return !stream;
 	case IF_THERE:
 		return !stream && probe->tracepoint;
-	case IF_KERNEL_TELLS:
-		return !stream && probes_signals() & SCHEDSCOPE_SIGNAL_NEED_RESCHED;
 	case STREAM:
 		return stream;
 	default:

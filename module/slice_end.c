@@ -187,7 +187,7 @@ void slice_end_timer_exit(void)
 }
 
 /**
- * slice_end_migrated() - a thread is put on another CPU; only where the kernel tells
+ * slice_end_migrated() - a thread is put on another CPU
  * @task: thread
  * @cpu: the other CPU
  *
@@ -197,7 +197,8 @@ void slice_end_migrated(struct task_struct *task, int cpu)
 {
 	struct cpu_asked *here = this_cpu_ptr(&cpu_asked);
 
-	if (here->waking == task)
+	/* Else need_resched is read again where it was read when the wakeup began. */
+	if (kernel_tells && here->waking == task)
 		here->waking_cpu = cpu;
 }
 

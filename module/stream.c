@@ -26,6 +26,7 @@
 #include <linux/timekeeping.h>
 
 #include "compat.h"
+#include "nominal_slice.h"
 #include "probes.h"
 #include "slice_end.h"
 #include "stream.h"
@@ -91,18 +92,9 @@ static void forget(struct task_struct *task)
 		cmpxchg(&running->introduced[task->pid], mark_of(task), 0);
 }
 
-/* What the scheduler granted, 0 when it has no such thing. */
-static u32 nominal_slice(const struct stream *stream, const struct task_struct *task)
+static u32 granted_slice(const struct stream *stream, const struct task_struct *task)
 {
-	u64 slice = 0;
-
-	if (task->policy == SCHED_RR)
-		slice = stream->rr_slice_ns;
-	else if (task->policy == SCHED_DEADLINE)
-		slice = task->dl.dl_runtime;
-	else if (task->prio >= MAX_RT_PRIO)
-		slice = compat_fair_slice(task);
-	return min_t(u64, slice, U32_MAX);
+	return min_t(u64, nominal_slice(task, stream->rr_slice_ns), U32_MAX);
 }
 
 /**
@@ -128,7 +120,7 @@ void stream_fill_task(const struct stream *stream, struct schedscope_task *rec,
 	rec->cgroup_id = compat_cgroup_id(task);
 	rec->switches = task->nvcsw + task->nivcsw;
 	rec->run_ns = task->se.sum_exec_runtime;
-	rec->slice_ns = nominal_slice(stream, task);
+	rec->slice_ns = granted_slice(stream, task);
 	rec->prio = task->prio;
 	rec->nice = PRIO_TO_NICE(task->static_prio);
 	rec->policy = task->policy;
@@ -247,7 +239,7 @@ void stream_switch(bool preempt, struct task_struct *prev, struct task_struct *n
 		.next_tid = next->pid,
 		.prev_state = prev_state,
 		.prev_switches = prev->nvcsw + prev->nivcsw,
-		.prev_slice_ns = nominal_slice(running, prev),
+		.prev_slice_ns = granted_slice(running, prev),
 		.prev_prio = prev->prio,
 		.next_prio = next->prio,
 		.prev_policy = prev->policy,

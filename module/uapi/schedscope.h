@@ -323,8 +323,8 @@ struct schedscope_user_name {
 
 /* ---- /dev/schedscope ---- */
 
-#define SCHEDSCOPE_ABI_MAJOR		1 /* raised when an old reader would misread */
-#define SCHEDSCOPE_ABI_MINOR		2 /* raised by a compatible addition */
+#define SCHEDSCOPE_ABI_MAJOR		2 /* raised when an old reader would misread */
+#define SCHEDSCOPE_ABI_MINOR		0 /* raised by a compatible addition */
 #define SCHEDSCOPE_HIST_BUCKETS		40
 
 /*
@@ -381,6 +381,21 @@ struct schedscope_info {
 #define SCHEDSCOPE_STATE_UNKNOWN	4
 #define SCHEDSCOPE_STATE_EXITED		5
 
+/* Why a slice ended: the indexes of @ends. Documentation/metrics.rst has the rules. */
+#define SCHEDSCOPE_END_BLOCKED		0
+#define SCHEDSCOPE_END_YIELDED		1
+#define SCHEDSCOPE_END_EXPIRED		2
+#define SCHEDSCOPE_END_PREEMPTED	3
+#define SCHEDSCOPE_END_OUTRANKED	4
+#define SCHEDSCOPE_END_MIGRATED		5
+#define SCHEDSCOPE_END_THROTTLED	6
+#define SCHEDSCOPE_END_STOPPED		7
+#define SCHEDSCOPE_END_EXITED		8
+#define SCHEDSCOPE_END_UNKNOWN		9
+#define SCHEDSCOPE_ENDS			10
+
+#define SCHEDSCOPE_PREEMPTORS		4
+
 /* Flags of struct schedscope_account (in rec.flags when it is a record). */
 #define SCHEDSCOPE_ACCOUNT_BEGIN	(1 << 0) /* read at the start of recording */
 #define SCHEDSCOPE_ACCOUNT_END		(1 << 1) /* read at its end */
@@ -411,10 +426,29 @@ struct schedscope_info {
  * @state: SCHEDSCOPE_STATE_*
  * @cpu: CPU it is on or was on last
  * @comm: name at the last switch, bytes, NUL-padded
+ * @slice_ns: nominal slice at the last switch that was counted: what the scheduler
+ *	granted; 0 when it grants none (fair threads of CFS, SCHED_FIFO) or does not
+ *	tell a module (SCHED_RR)
+ * @longest_slice_ns: the longest slice, the one that is open included; without the one
+ *	that had begun before the account did
+ * @longest_slice_at_ns: when it began
+ * @longest_wait_ns: the longest wait likewise
+ * @longest_wait_at_ns: when it began
+ * @ends: ended slices by SCHEDSCOPE_END_*: their sum is @slices
  * @slice_hist: ended slices by length: bucket b counts 2^b <= ns < 2^(b+1),
  *	bucket 0 also 0, the last one also everything longer; without the slice
- *	that had begun before the account did
+ *	that had begun before the account did. A count stops at 2^32 - 1
  * @wait_hist: waits likewise
+ * @preemptor_tid: who ended slices as preempted or outranked and was the next on the
+ *	CPU: four threads, in no order; 0: no more. When there are more than four, a new
+ *	one takes the place of the one that came least (Space-Saving): who did more than a
+ *	quarter of it all is among them
+ * @preemptor_start_ns: the start_time of each: with its tid its identity
+ * @preemptor_count: how often each did it, since it took its place: so often at least. It
+ *	counts when the wait that follows is over. What is in none of them was done by
+ *	others, or by a thread that asked for the CPU and was not the next on it
+ * @preemptor_missed_max: how often more at most, before that
+ * @preemptor_wait_ns: how long the waits were that followed, all @preemptor_count of them
  */
 struct schedscope_account {
 	struct schedscope_rec rec;
@@ -436,8 +470,19 @@ struct schedscope_account {
 	__u32 state;
 	__u32 cpu;
 	__u8 comm[SCHEDSCOPE_COMM_LEN];
+	__u64 slice_ns;
+	__u64 longest_slice_ns;
+	__u64 longest_slice_at_ns;
+	__u64 longest_wait_ns;
+	__u64 longest_wait_at_ns;
+	__u64 ends[SCHEDSCOPE_ENDS];
 	__u32 slice_hist[SCHEDSCOPE_HIST_BUCKETS];
 	__u32 wait_hist[SCHEDSCOPE_HIST_BUCKETS];
+	__u32 preemptor_tid[SCHEDSCOPE_PREEMPTORS];
+	__u64 preemptor_start_ns[SCHEDSCOPE_PREEMPTORS];
+	__u64 preemptor_count[SCHEDSCOPE_PREEMPTORS];
+	__u64 preemptor_missed_max[SCHEDSCOPE_PREEMPTORS];
+	__u64 preemptor_wait_ns[SCHEDSCOPE_PREEMPTORS];
 };
 
 /*

@@ -118,9 +118,18 @@ static inline bool account_of(int fd, pid_t tid, struct schedscope_account *out)
 
 static inline bool account_adds_up(const struct schedscope_account *account)
 {
+	__u64 ends = 0, taken = 0;
+
+	for (int i = 0; i < SCHEDSCOPE_ENDS; i++)
+		ends += account->ends[i];
+	for (int i = 0; i < SCHEDSCOPE_PREEMPTORS; i++)
+		taken += account->preemptor_count[i];
 	return account->run_ns + account->wait_ns + account->sleep_ns + account->block_ns +
 	       account->unknown_ns == account->rec.time_ns - account->since_ns &&
-	       account->slices == account->voluntary + account->involuntary;
+	       account->slices == account->voluntary + account->involuntary &&
+	       account->slices == ends &&
+	       taken <= account->ends[SCHEDSCOPE_END_PREEMPTED] +
+			account->ends[SCHEDSCOPE_END_OUTRANKED];
 }
 
 /* What the kernel itself counts for a thread. */

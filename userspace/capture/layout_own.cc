@@ -160,8 +160,19 @@ constexpr auto account_fields = whole<schedscope_account>(std::array{
     FIELD(schedscope_account, state, plain),
     FIELD(schedscope_account, cpu, plain),
     FIELD(schedscope_account, comm, bytes),
+    FIELD(schedscope_account, slice_ns, delta),
+    FIELD(schedscope_account, longest_slice_ns, plain),
+    FIELD(schedscope_account, longest_slice_at_ns, plain),
+    FIELD(schedscope_account, longest_wait_ns, plain),
+    FIELD(schedscope_account, longest_wait_at_ns, plain),
+    FIELD(schedscope_account, ends, plain),
     FIELD(schedscope_account, slice_hist, plain),
     FIELD(schedscope_account, wait_hist, plain),
+    FIELD(schedscope_account, preemptor_tid, plain),
+    FIELD(schedscope_account, preemptor_start_ns, plain),
+    FIELD(schedscope_account, preemptor_count, plain),
+    FIELD(schedscope_account, preemptor_missed_max, plain),
+    FIELD(schedscope_account, preemptor_wait_ns, plain),
 });
 
 constexpr auto clock_fields = whole<schedscope_clock>(std::array{

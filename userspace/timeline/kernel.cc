@@ -10,7 +10,8 @@ namespace {
 
 // The stopper thread of a CPU: it takes a thread off the CPU to move it to another one.
 bool is_stopper(const Thread& thread) {
-  return thread.prio == 0 && std::string_view(thread.comm).starts_with("migration/");
+  return thread.prio == 0 && thread.kernel_thread &&
+         std::string_view(thread.comm).starts_with("migration/");
 }
 
 }  // namespace
@@ -277,9 +278,11 @@ void KernelTimeline::on_migrate(const schedscope_migrate& record) {
   if (index == no_index || !tracks_[index].held) return;
   Slice& slice = held_.at(index);
   const Cpu& cpu = cpus_[slice.cpu];
-  // Only while the stopper that took it off the CPU is still at work.
-  if (cpu.current == Cpu::Current::thread && cpu.thread == slice.next)
+  // Only by the stopper that took it off the CPU: another CPU may pull it over meanwhile.
+  if (record.rec.cpu == slice.cpu && cpu.current == Cpu::Current::thread &&
+      cpu.thread == slice.next) {
     slice.end = SliceEnd::migrated;
+  }
 }
 
 void KernelTimeline::release_held(ThreadIndex thread) {

@@ -237,7 +237,7 @@ TEST(KernelTimeline, TimeThatGoesBackIsClampedAndCounted) {
 TEST(KernelTimeline, StopperThatMovesTheThreadEndsItsSliceAsMigrated) {
   Script s;
   s.set_prio(20, 0);
-  s.task(1, 20, SCHEDSCOPE_TASK_BEGIN, 1, "migration/0").policy = 1;
+  s.task(1, 20, SCHEDSCOPE_TASK_BEGIN | SCHEDSCOPE_TASK_KTHREAD, 1, "migration/0").policy = 1;
   s.to(10, 0, 7);
   s.wake(19, 20, 7);
   s.to(20, 0, 20, preempted_by(20));
@@ -254,10 +254,30 @@ TEST(KernelTimeline, StopperThatMovesTheThreadEndsItsSliceAsMigrated) {
   EXPECT_EQ(identities(told, 0, 30), "");
 }
 
+// The load balancer of another CPU is no reason for the end of a slice.
+TEST(KernelTimeline, ThreadThatAnotherCpuPullsOverWhileTheStopperWorksWasOutranked) {
+  Script s;
+  s.set_prio(20, 0);
+  s.task(1, 20, SCHEDSCOPE_TASK_BEGIN | SCHEDSCOPE_TASK_KTHREAD, 1, "migration/0");
+  s.to(10, 0, 7);
+  s.wake(19, 20, 7);
+  s.to(20, 0, 20, preempted_by(20));
+  auto migrate = make_record<schedscope_migrate>(SCHEDSCOPE_REC_MIGRATE, 22, 1);
+  migrate.tid = 7;
+  migrate.to_cpu = 1;
+  s.add(migrate);
+  s.to(23, 0, 0, sleeps);
+  s.to(25, 1, 7);
+  s.set_prio(7, 120);
+  s.to(30, 1, 0, sleeps);
+  EXPECT_EQ(Told(s, 30, Timeline::Scope::whole_machine, 2).thread(7),
+            "unknown 0-10, run 10-20 outranked, wait 20-25, run 25-30 blocked");
+}
+
 TEST(KernelTimeline, StopperForAnotherThreadOnlyOutranks) {
   Script s;
   s.set_prio(20, 0);
-  s.task(1, 20, SCHEDSCOPE_TASK_BEGIN, 1, "migration/0");
+  s.task(1, 20, SCHEDSCOPE_TASK_BEGIN | SCHEDSCOPE_TASK_KTHREAD, 1, "migration/0");
   s.to(10, 0, 7);
   s.wake(19, 20, 7);
   s.to(20, 0, 20, preempted_by(20));

@@ -11,6 +11,7 @@ constexpr std::uint32_t stopped_or_traced = 0x4 | 0x8;
 constexpr std::uint32_t dead = 0x10 | 0x20 | 0x80;  // EXIT_DEAD, EXIT_ZOMBIE, TASK_DEAD
 constexpr std::uint32_t no_load = 0x400;
 constexpr std::uint32_t rt_lock_wait = 0x1000;  // a sleeping spinlock of PREEMPT_RT
+constexpr std::uint32_t frozen = 0x8000;
 
 // A thread of higher class takes the CPU; within real time the higher priority counts as such.
 bool outranks(int next_prio, int prev_prio) {
@@ -43,7 +44,7 @@ SchedClass class_of(int prio) {
 }
 
 State off_state(std::uint32_t bits) {
-  if ((bits & rt_lock_wait) != 0) return State::block;
+  if ((bits & (rt_lock_wait | frozen)) != 0) return State::block;
   return (bits & uninterruptible) != 0 && (bits & no_load) == 0 ? State::block : State::sleep;
 }
 

@@ -19,7 +19,8 @@ struct Departure {
   bool runnable = false;
 };
 
-// The rules are in Documentation/metrics.rst, with what each of them cannot tell.
+// The rules are in Documentation/metrics.rst, with what each of them cannot tell. The module's
+// ledger has them in ledger_math.h: a test holds the two against each other.
 [[nodiscard]] Departure departure_of(const schedscope_switch& record);
 
 // State bits of a thread that is not runnable: sleep or block.

@@ -3,6 +3,19 @@
 
 #include <gtest/gtest.h>
 
+// As the kernel has them.
+#define TASK_UNINTERRUPTIBLE 0x0002
+#define __TASK_STOPPED 0x0004
+#define __TASK_TRACED 0x0008
+#define EXIT_TRACE 0x0030
+#define TASK_DEAD 0x0080
+#define TASK_NOLOAD 0x0400
+#define TASK_RTLOCK_WAIT 0x1000
+#define TASK_FROZEN 0x8000
+namespace module {
+#include "ledger_math.h"
+}
+
 namespace schedscope::timeline {
 namespace {
 
@@ -29,6 +42,8 @@ TEST(SliceEnd, Rules) {
       {"killable", 0x102, 0, 120, 120, blocked, State::block},
       {"idle kernel thread", 0x402, 0, 120, 120, blocked, State::sleep},
       {"RT sleeping lock", 0x1000, 0, 120, 120, blocked, State::block},
+      {"frozen", 0x8000, 0, 120, 120, blocked, State::block},
+      {"freezable", 0x2001, 0, 120, 120, blocked, State::sleep},
       {"parked", 0x40, 0, 120, 120, blocked, State::sleep},
       {"stopped", 4, 0, 120, 120, stopped, State::sleep},
       {"traced", 8, 0, 120, 120, stopped, State::sleep},
@@ -62,6 +77,58 @@ TEST(SliceEnd, Rules) {
     EXPECT_EQ(name_of(departure.then), name_of(c.then)) << c.name;
   }
 }
+
+// The module's ledger decides with code of its own, in C.
+int differences(const schedscope_switch& record) {
+  const Departure ours = departure_of(record);
+  const module::departure its =
+      module::departure_of(record.rec.flags, record.prev_state, record.prev_prio, record.next_prio,
+                           record.next_tid == 0);
+  const bool exited = ours.end == SliceEnd::exited;
+  const bool same = its.end == static_cast<std::uint32_t>(ours.end) &&
+                    (its.state == SCHEDSCOPE_STATE_EXITED) == exited &&
+                    (exited || its.state == static_cast<std::uint32_t>(ours.then)) &&
+                    (its.state == SCHEDSCOPE_STATE_WAIT) == ours.runnable;
+  EXPECT_TRUE(same) << "flags " << record.rec.flags << " state " << record.prev_state << " prio "
+                    << record.prev_prio << " to " << record.next_prio << ", tid " << record.next_tid
+                    << ": " << name_of(ours.end) << ", the module " << its.end;
+  return same ? 0 : 1;
+}
+
+constexpr std::uint16_t flag_values = 1 << 4;
+
+TEST(SliceEnd, TheLedgerHasTheSameRulesForEveryRunnableThread) {
+  for (std::uint16_t flags = 0; flags < flag_values; ++flags) {
+    for (std::int16_t prev = -1; prev < 140; ++prev) {
+      for (std::int16_t next = -1; next < 140; ++next) {
+        for (const std::uint32_t tid : {0U, 8U}) {
+          schedscope_switch record{};
+          record.rec.flags = flags;
+          record.prev_prio = prev;
+          record.next_prio = next;
+          record.next_tid = tid;
+          ASSERT_EQ(differences(record), 0);
+        }
+      }
+    }
+  }
+}
+
+TEST(SliceEnd, TheLedgerHasTheSameRulesForEveryState) {
+  for (std::uint16_t flags = 0; flags < flag_values; ++flags) {
+    for (std::uint32_t state = 0; state < 1 << 18; ++state) {
+      schedscope_switch record{};
+      record.rec.flags = flags;
+      record.prev_state = state;
+      record.prev_prio = record.next_prio = 120;
+      record.next_tid = 8;
+      ASSERT_EQ(differences(record), 0);
+    }
+  }
+}
+
+static_assert(SCHEDSCOPE_ENDS == slice_end_count);
+static_assert(SCHEDSCOPE_END_UNKNOWN == static_cast<int>(SliceEnd::unknown));
 
 }  // namespace
 }  // namespace schedscope::timeline
