@@ -254,8 +254,11 @@ static bool is_stopper(const struct task_struct *task)
 static struct taker taker_of(const struct task_struct *next, struct departure departure,
 			     struct slice_end end)
 {
-	struct taker taker = { .stopper = is_stopper(next) };
+	struct taker taker = { 0 };
 
+	if (departure.state != SCHEDSCOPE_STATE_WAIT)
+		return taker;
+	taker.stopper = is_stopper(next);
 	if (departure.end != SCHEDSCOPE_END_PREEMPTED && departure.end != SCHEDSCOPE_END_OUTRANKED)
 		return taker;
 	if (end.flags & SCHEDSCOPE_SWITCH_WAKEUP && end.resched_tid != next->pid)

@@ -284,18 +284,26 @@ static size_t exited_of(int fd, struct accounts *accounts, pid_t pid, size_t exp
 
 TEST_F_TIMEOUT(ledger, fork_storm, TIMEOUT)
 {
-	enum { THREADS = 2000, AT_ONCE = 20 };
+	enum { THREADS = 10000, AT_ONCE = 20, TIDS = 4 << 20 };
 	struct accounts accounts = { 0 };
 	static pid_t tids[THREADS];
+	unsigned char *lives = calloc(TIDS, 1);
 	pthread_t threads[AT_ONCE];
 	int seen = 0;
 
+	ASSERT_NE(NULL, lives);
+	close(self->fd);
+	ASSERT_EQ(0, module_load("exited_max=20000"));
+	self->fd = open(DEVICE, O_RDONLY | O_CLOEXEC);
+	ASSERT_LE(0, self->fd);
 	for (int i = 0; i < THREADS; i += AT_ONCE) {
 		for (int j = 0; j < AT_ONCE; j++)
 			ASSERT_EQ(0, pthread_create(&threads[j], NULL, short_thread, &tids[i + j]));
 		for (int j = 0; j < AT_ONCE; j++)
 			ASSERT_EQ(0, pthread_join(threads[j], NULL));
 	}
+	for (int i = 0; i < THREADS; i++)
+		lives[tids[i] % TIDS]++;
 	EXPECT_EQ(THREADS, exited_of(self->fd, &accounts, getpid(), THREADS));
 	for (size_t i = 0; i < accounts.count; i++) {
 		EXPECT_TRUE(account_adds_up(&accounts.all[i]));
@@ -304,13 +312,64 @@ TEST_F_TIMEOUT(ledger, fork_storm, TIMEOUT)
 		EXPECT_EQ(0, accounts.all[i].unknown_ns);
 		EXPECT_LT(0, accounts.all[i].run_ns);
 		EXPECT_LT(0, accounts.all[i].slices);
-		for (int j = 0; j < THREADS; j++)
-			seen += tids[j] == (pid_t)accounts.all[i].tid;
+		EXPECT_EQ(1, accounts.all[i].ends[SCHEDSCOPE_END_EXITED]);
+		if (lives[accounts.all[i].tid % TIDS]) {
+			lives[accounts.all[i].tid % TIDS]--;
+			seen++;
+		}
 	}
 	EXPECT_EQ(THREADS, seen);
 	EXPECT_EQ(0, ledger_info(self->fd).threads_missed);
 	EXPECT_EQ(0, ledger_info(self->fd).exited_dropped);
 	accounts_free(&accounts);
+	free(lives);
+}
+
+static bool cpu_put(int cpu, bool online)
+{
+	char path[64];
+	ssize_t done;
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	done = write(fd, online ? "1" : "0", 1);
+	close(fd);
+	return done == 1;
+}
+
+/* Threads that run where they like lose a CPU under them, and get it back. */
+TEST_F_TIMEOUT(ledger, cpus_come_and_go, TIMEOUT)
+{
+	const int last = sysconf(_SC_NPROCESSORS_CONF) - 1;
+	struct handoff handoff[3] = { { .rounds = 3000 }, { .rounds = 3000 }, { .rounds = 3000 } };
+	struct worker workers[6];
+	struct gain gains[6] = { 0 };
+
+	if (last < 1 || !cpu_put(last, true))
+		SKIP(return, "no CPU can be taken away here");
+	for (int i = 0; i < 6; i++) {
+		workers[i] = (struct worker){ .work = work_handoff, .cpu = -1,
+					      .data = &handoff[i / 2], .value = i % 2 };
+		ASSERT_TRUE(worker_start(&workers[i]));
+		worker_work(&workers[i]);
+	}
+	for (int i = 0; i < 5; i++) {
+		EXPECT_TRUE(cpu_put(last, false));
+		usleep(20000);
+		EXPECT_TRUE(cpu_put(last, true));
+		usleep(20000);
+	}
+	for (int i = 0; i < 6; i++) {
+		worker_wait(&workers[i]);
+		ASSERT_TRUE(account_at_rest(self->fd, workers[i].tid, &gains[i].after,
+					    &gains[i].kernel_after));
+		EXPECT_TRUE(account_adds_up(&gains[i].after));
+		EXPECT_EQ(gains[i].kernel_after.voluntary, gains[i].after.voluntary);
+		EXPECT_EQ(gains[i].kernel_after.involuntary, gains[i].after.involuntary);
+		EXPECT_EQ(0, gains[i].after.unknown_ns);
+		worker_end(&workers[i]);
+	}
 }
 
 TEST_F_TIMEOUT(ledger, full_store_counts_what_it_drops, TIMEOUT)
