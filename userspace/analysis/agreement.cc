@@ -3,11 +3,13 @@
 // The two witnesses and the judge: what was recorded, held against the module's ledger and
 // against the kernel's own counters, thread by thread.
 #include <algorithm>
+#include <array>
 #include <string>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "analysis/ends_between.h"
 #include "analysis/passes.h"
 #include "analysis/switch_numbers.h"
 #include "base/text.h"
@@ -38,7 +40,10 @@ class Agreement final : public Pass {
 
   void slice(const timeline::Slice& slice) override {
     Row& row = at(rows_, slice.thread);
-    if (!slice.end_cut) row.numbers.add(slice.switch_number);
+    if (!slice.end_cut) {
+      row.numbers.add(slice.switch_number);
+      row.ends.add(slice.switch_number, slice.end);
+    }
     row.begin.split(slice, row.run_ns);
     row.end.split(slice, row.run_ns);
     row.run_ns += slice.end_ns - slice.begin_ns;
@@ -77,6 +82,7 @@ class Agreement final : public Pass {
   };
   struct Row {
     SwitchNumbers numbers;
+    EndsBetween ends;                 // between the two readings of the ledger
     std::uint64_t run_ns = 0;         // of its slices so far
     std::uint64_t woken_wait_ns = 0;  // of its short waits after a sleep
     bool was_off = false;             // its last span was a sleep or a block
@@ -87,6 +93,10 @@ class Agreement final : public Pass {
     bool shared = false;  // by two threads: one took over the other's identity in execve
     std::uint64_t begin_slices = 0, end_slices = 0;
     std::uint64_t begin_switches = 0, end_switches = 0;
+    bool exited = false;  // at the second reading: nothing comes after it
+    // By SliceEnd, second reading less first; the module may correct one that it had counted.
+    std::array<std::int64_t, timeline::slice_end_count> ends{};
+    bool has_ends = true;  // the module is not one that did not count them
   };
 
   void resolve_pending();
@@ -95,6 +105,9 @@ class Agreement final : public Pass {
   void take_stats(const schedscope_cpu_stats& stats);
   bool judge(const Row& row, ThreadReport& thread, Report& report) const;
   bool run_agrees(const Row& row, const ThreadReport::Judge& judge) const;
+  void take_ends(const schedscope_account& account, Ledger& ledger);
+  void compare_ends(const Row& row, const Ledger& ledger, ThreadReport& thread,
+                    Report& report) const;
   std::optional<bool> compare_ledger(const Row& row, ThreadReport& thread, Report& report) const;
   static void say(Report& report, std::string sentence);
 
@@ -188,7 +201,25 @@ void Agreement::take_account(const schedscope_account& account) {
     ledger.end = true;
     ledger.end_slices = account.slices;
     ledger.end_switches = account.switches;
+    ledger.exited = account.state == SCHEDSCOPE_STATE_EXITED;
   }
+  take_ends(account, ledger);
+}
+
+void Agreement::take_ends(const schedscope_account& account, Ledger& ledger) {
+  const bool at_begin = (account.rec.flags & SCHEDSCOPE_ACCOUNT_BEGIN) != 0;
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < ledger.ends.size(); ++i) {
+    sum += account.ends[i];
+    ledger.ends[i] += static_cast<std::int64_t>(at_begin ? 0 - account.ends[i] : account.ends[i]);
+  }
+  ledger.has_ends = ledger.has_ends && sum == account.slices;
+  const timeline::ThreadIndex index = setup().timeline->find(account.tid);
+  if (index == timeline::no_index || account.state == SCHEDSCOPE_STATE_EXITED) return;
+  if (setup().timeline->threads()[index].start_ns != account.start_ns) return;
+  const auto number = static_cast<std::uint32_t>(account.switches);
+  EndsBetween& ends = at(rows_, index).ends;
+  at_begin ? ends.begin_at(number) : ends.end_at(number);
 }
 
 void Agreement::say(Report& report, std::string sentence) {
@@ -255,10 +286,32 @@ std::optional<bool> Agreement::compare_ledger(const Row& row, ThreadReport& thre
   const std::uint64_t module = ledger.end_slices - ledger.begin_slices;
   thread.module = ThreadReport::Module{.module_slices = module, .recorded_slices = *recorded};
   if (gaps_) return std::nullopt;
-  if (*recorded == module) return true;
+  if (*recorded == module) {
+    compare_ends(row, ledger, thread, report);
+    return true;
+  }
   say(report, fmt::format("{}: the ledger counted {} slices, {} were recorded.",
                           title_of(thread.who), module, *recorded));
   return false;
+}
+
+// Both go by the same rules; but each finds out for itself who asked for a switch.
+void Agreement::compare_ends(const Row& row, const Ledger& ledger, ThreadReport& thread,
+                             Report& report) const {
+  const bool bounded =
+      (row.ends.has_begin() || !ledger.begin) && (row.ends.has_end() || ledger.exited);
+  if (!ledger.has_ends || !bounded || !row.ends.certain()) return;
+  const auto& recorded = row.ends.counts();
+  std::uint64_t slices = 0, off = 0;
+  for (std::size_t i = 0; i < recorded.size(); ++i) {
+    const std::int64_t difference = ledger.ends[i] - static_cast<std::int64_t>(recorded[i]);
+    slices += recorded[i];
+    if (difference > 0) off += static_cast<std::uint64_t>(difference);
+  }
+  thread.module->recorded_ends.assign(recorded.begin(), recorded.end());
+  thread.module->module_ends.assign(ledger.ends.begin(), ledger.ends.end());
+  report.ledger_ends += slices;
+  report.ledger_other_ends += off;
 }
 
 void Agreement::finish(Report& report) {

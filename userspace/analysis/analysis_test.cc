@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "analysis/analysis.h"
+#include "analysis/ends_between.h"
 
 #include <algorithm>
 #include <functional>
@@ -232,6 +233,53 @@ TEST(Agreement, ModuleCountsTheSameSlices) {
     EXPECT_EQ(of(report, 8).module->recorded_slices, 10U);
     EXPECT_EQ(report.bpf_module_agree, slices == 110);
   }
+}
+
+// The first reading in the fifth run, the second two switches before the last, by their own word.
+TEST(Agreement, LedgerAndRecordsGiveTheSameReasons) {
+  for (const std::uint64_t blocked : {4U, 3U}) {
+    auto account = make_record<schedscope_account>(SCHEDSCOPE_REC_ACCOUNT, 50 * ms + 2000,
+                                                   SCHEDSCOPE_CPU_NONE, SCHEDSCOPE_ACCOUNT_BEGIN);
+    account.tid = 8;
+    account.start_ns = 8;
+    account.switches = 4;
+    account.slices = account.ends[SCHEDSCOPE_END_BLOCKED] = 104;
+    Script s = spinner_and_sleeper([&](Script& script) { script.add(account); });
+    account.rec.time_ns = 105 * ms;
+    account.rec.flags = SCHEDSCOPE_ACCOUNT_END;
+    account.switches = 8;
+    account.slices += 4;
+    account.ends[SCHEDSCOPE_END_BLOCKED] += blocked;
+    account.ends[SCHEDSCOPE_END_PREEMPTED] += 4 - blocked;
+    s.add(account);
+    const Report report = analyse(s, 110 * ms);
+    EXPECT_EQ(report.bpf_module_agree, true);
+    EXPECT_EQ(report.ledger_ends, 4U);
+    EXPECT_EQ(report.ledger_other_ends, 4 - blocked);
+    const auto& module = *of(report, 8).module;
+    ASSERT_EQ(module.recorded_ends.size(), 10U);
+    EXPECT_EQ(module.recorded_ends[SCHEDSCOPE_END_BLOCKED], 4U);
+    EXPECT_EQ(module.module_ends[SCHEDSCOPE_END_PREEMPTED], 4 - blocked);
+  }
+}
+
+TEST(EndsBetween, ReadingsThatComeLateOrTooLate) {
+  using enum timeline::SliceEnd;
+  EndsBetween ends;
+  for (std::uint32_t i = 1; i <= 5; ++i) ends.add(i, i <= 3 ? expired : blocked);
+  ends.begin_at(2);
+  EXPECT_EQ(ends.counts()[static_cast<std::size_t>(expired)], 1U);
+  EXPECT_EQ(ends.counts()[static_cast<std::size_t>(blocked)], 2U);
+  ends.add(6, yielded);
+  ends.end_at(5);
+  ends.add(5, blocked);  // held back by the timeline
+  ends.add(7, blocked);
+  EXPECT_EQ(ends.counts()[static_cast<std::size_t>(blocked)], 3U);
+  EXPECT_EQ(ends.counts()[static_cast<std::size_t>(yielded)], 0U);
+  EXPECT_TRUE(ends.certain());
+  for (std::uint32_t i = 8; i <= 20; ++i) ends.add(i, blocked);
+  ends.end_at(10);
+  EXPECT_FALSE(ends.certain());
 }
 
 TEST(Agreement, NothingIsJudgedAcrossAGap) {

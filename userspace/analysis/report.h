@@ -48,6 +48,8 @@ struct ThreadReport {
   // recorded by BPF between the same two (matched by the kernel's switch number).
   struct Module {
     std::uint64_t module_slices, recorded_slices;
+    // By SliceEnd, of the same slices; empty when the two cannot be compared.
+    std::vector<std::uint64_t> module_ends{}, recorded_ends{};
   };
   std::optional<Module> module;
 };
@@ -104,6 +106,9 @@ struct Report {
   std::optional<bool> records_conserved, threads_conserved, cpus_conserved, user_threads_conserved;
   std::optional<bool> bpf_module_agree, kernel_counts_agree;
   std::optional<bool> ledger_agrees;  // the module's ledger with the records, whosever they are
+  // Slices that both the ledger and the records give a reason for their end, and those of them
+  // where it is another one. Who asked for a switch is seen by each for itself.
+  std::uint64_t ledger_ends = 0, ledger_other_ends = 0;
   std::optional<SecondWitnessReport> second_witness;
   std::vector<std::string> agreement_details;  // what did not agree, a sentence each
 

@@ -35,6 +35,7 @@ int main(int argc, char** argv) {
   schedscope::cli::add_record(app, run);
   schedscope::cli::add_report(app, run);
   schedscope::cli::add_export(app, run);
+  schedscope::cli::add_ledger(app, run);
   schedscope::cli::add_lab(app, run);
 
   try {

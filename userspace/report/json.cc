@@ -95,6 +95,9 @@ json agreement_json(const analysis::Report& report) {
   put(out, "bpf_module", report.bpf_module_agree);
   put(out, "kernel_counts", report.kernel_counts_agree);
   put(out, "ledger", report.ledger_agrees);
+  if (report.ledger_ends != 0) {
+    out["ledger_ends"] = {{"compared", report.ledger_ends}, {"other", report.ledger_other_ends}};
+  }
   if (const auto& second = report.second_witness) {
     out["second_witness"] = {{"produced", second->produced},
                              {"kept", second->kept},
@@ -152,6 +155,14 @@ json identity_json(const analysis::ThreadReport& thread) {
   return out;
 }
 
+json ends_json(const std::vector<std::uint64_t>& counts) {
+  json out = json::object();
+  for (std::size_t i = 0; i < counts.size() && i < timeline::slice_end_count; ++i) {
+    out[std::string(name_of(static_cast<timeline::SliceEnd>(i)))] = counts[i];
+  }
+  return out;
+}
+
 json thread_json(const analysis::ThreadReport& thread) {
   json out = identity_json(thread);
   out["run_ns"] = thread.run_ns;
@@ -162,11 +173,7 @@ json thread_json(const analysis::ThreadReport& thread) {
   out["wall_ns"] = thread.wall_ns;
   out["slices"] = thread.slices;
   put(out, "nominal_slice_ns", thread.who.slice_ns);
-  json ends = json::object();
-  for (std::size_t i = 0; i < thread.ends.size() && i < timeline::slice_end_count; ++i) {
-    ends[std::string(name_of(static_cast<timeline::SliceEnd>(i)))] = thread.ends[i];
-  }
-  out["ends"] = std::move(ends);
+  out["ends"] = ends_json(thread.ends);
   out["wait_p50_ns"] = thread.wait_p50_ns;
   out["wait_p99_ns"] = thread.wait_p99_ns;
   out["wait_max_ns"] = thread.wait_max_ns;
@@ -188,6 +195,10 @@ json thread_json(const analysis::ThreadReport& thread) {
   if (thread.module) {
     out["module"] = {{"module_slices", thread.module->module_slices},
                      {"recorded_slices", thread.module->recorded_slices}};
+    if (!thread.module->module_ends.empty()) {
+      out["module"]["module_ends"] = ends_json(thread.module->module_ends);
+      out["module"]["recorded_ends"] = ends_json(thread.module->recorded_ends);
+    }
   }
   return out;
 }
