@@ -94,6 +94,8 @@ class Agreement final : public Pass {
     std::uint64_t begin_slices = 0, end_slices = 0;
     std::uint64_t begin_switches = 0, end_switches = 0;
     bool exited = false;  // at the second reading: nothing comes after it
+    std::uint64_t begin_ns = 0;
+    std::uint64_t slice_max_ns = 0, slice_max_at_ns = 0, wait_max_ns = 0, wait_max_at_ns = 0;
     // By SliceEnd, second reading less first; the module may correct one that it had counted.
     std::array<std::int64_t, timeline::slice_end_count> ends{};
     bool has_ends = true;  // the module is not one that did not count them
@@ -104,10 +106,10 @@ class Agreement final : public Pass {
   void take_account(const schedscope_account& account);
   void take_stats(const schedscope_cpu_stats& stats);
   bool judge(const Row& row, ThreadReport& thread, Report& report) const;
-  bool run_agrees(const Row& row, const ThreadReport::Judge& judge) const;
+  [[nodiscard]] bool run_agrees(const Row& row, const ThreadReport::Judge& judge) const;
   void take_ends(const schedscope_account& account, Ledger& ledger);
-  void compare_ends(const Row& row, const Ledger& ledger, ThreadReport& thread,
-                    Report& report) const;
+  static void compare_ends(const Row& row, const Ledger& ledger, ThreadReport::Module& module,
+                           Report& report);
   std::optional<bool> compare_ledger(const Row& row, ThreadReport& thread, Report& report) const;
   static void say(Report& report, std::string sentence);
 
@@ -197,11 +199,16 @@ void Agreement::take_account(const schedscope_account& account) {
     ledger.begin = true;
     ledger.begin_slices = account.slices;
     ledger.begin_switches = account.switches;
+    ledger.begin_ns = account.rec.time_ns;
   } else {
     ledger.end = true;
     ledger.end_slices = account.slices;
     ledger.end_switches = account.switches;
     ledger.exited = account.state == SCHEDSCOPE_STATE_EXITED;
+    ledger.slice_max_ns = account.longest_slice_ns;
+    ledger.slice_max_at_ns = account.longest_slice_at_ns;
+    ledger.wait_max_ns = account.longest_wait_ns;
+    ledger.wait_max_at_ns = account.longest_wait_at_ns;
   }
   take_ends(account, ledger);
 }
@@ -285,9 +292,15 @@ std::optional<bool> Agreement::compare_ledger(const Row& row, ThreadReport& thre
   if (!recorded) return std::nullopt;
   const std::uint64_t module = ledger.end_slices - ledger.begin_slices;
   thread.module = ThreadReport::Module{.module_slices = module, .recorded_slices = *recorded};
+  if (ledger.slice_max_ns != 0 && ledger.slice_max_at_ns >= ledger.begin_ns) {
+    thread.module->slice_max_ns = ledger.slice_max_ns;
+  }
+  if (ledger.wait_max_ns != 0 && ledger.wait_max_at_ns >= ledger.begin_ns) {
+    thread.module->wait_max_ns = ledger.wait_max_ns;
+  }
   if (gaps_) return std::nullopt;
   if (*recorded == module) {
-    compare_ends(row, ledger, thread, report);
+    compare_ends(row, ledger, *thread.module, report);
     return true;
   }
   say(report, fmt::format("{}: the ledger counted {} slices, {} were recorded.",
@@ -296,8 +309,8 @@ std::optional<bool> Agreement::compare_ledger(const Row& row, ThreadReport& thre
 }
 
 // Both go by the same rules; but each finds out for itself who asked for a switch.
-void Agreement::compare_ends(const Row& row, const Ledger& ledger, ThreadReport& thread,
-                             Report& report) const {
+void Agreement::compare_ends(const Row& row, const Ledger& ledger, ThreadReport::Module& module,
+                             Report& report) {
   const bool bounded =
       (row.ends.has_begin() || !ledger.begin) && (row.ends.has_end() || ledger.exited);
   if (!ledger.has_ends || !bounded || !row.ends.certain()) return;
@@ -308,8 +321,8 @@ void Agreement::compare_ends(const Row& row, const Ledger& ledger, ThreadReport&
     slices += recorded[i];
     if (difference > 0) off += static_cast<std::uint64_t>(difference);
   }
-  thread.module->recorded_ends.assign(recorded.begin(), recorded.end());
-  thread.module->module_ends.assign(ledger.ends.begin(), ledger.ends.end());
+  module.recorded_ends.assign(recorded.begin(), recorded.end());
+  module.module_ends.assign(ledger.ends.begin(), ledger.ends.end());
   report.ledger_ends += slices;
   report.ledger_other_ends += off;
 }

@@ -249,6 +249,10 @@ TEST(Agreement, LedgerAndRecordsGiveTheSameReasons) {
     account.rec.flags = SCHEDSCOPE_ACCOUNT_END;
     account.switches = 8;
     account.slices += 4;
+    account.longest_slice_ns = 7;
+    account.longest_slice_at_ns = 60 * ms;
+    account.longest_wait_ns = 9;
+    account.longest_wait_at_ns = 40 * ms;
     account.ends[SCHEDSCOPE_END_BLOCKED] += blocked;
     account.ends[SCHEDSCOPE_END_PREEMPTED] += 4 - blocked;
     s.add(account);
@@ -260,6 +264,8 @@ TEST(Agreement, LedgerAndRecordsGiveTheSameReasons) {
     ASSERT_EQ(module.recorded_ends.size(), 10U);
     EXPECT_EQ(module.recorded_ends[SCHEDSCOPE_END_BLOCKED], 4U);
     EXPECT_EQ(module.module_ends[SCHEDSCOPE_END_PREEMPTED], 4 - blocked);
+    EXPECT_EQ(module.slice_max_ns, 7U);
+    EXPECT_FALSE(module.wait_max_ns.has_value());  // before the first reading
   }
 }
 

@@ -50,6 +50,9 @@ struct ThreadReport {
     std::uint64_t module_slices, recorded_slices;
     // By SliceEnd, of the same slices; empty when the two cannot be compared.
     std::vector<std::uint64_t> module_ends{}, recorded_ends{};
+    // The ledger's longest slice and wait up to its last reading; absent when they began before
+    // the first one.
+    std::optional<std::uint64_t> slice_max_ns{}, wait_max_ns{};
   };
   std::optional<Module> module;
 };

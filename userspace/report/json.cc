@@ -195,6 +195,8 @@ json thread_json(const analysis::ThreadReport& thread) {
   if (thread.module) {
     out["module"] = {{"module_slices", thread.module->module_slices},
                      {"recorded_slices", thread.module->recorded_slices}};
+    put(out["module"], "slice_max_ns", thread.module->slice_max_ns);
+    put(out["module"], "wait_max_ns", thread.module->wait_max_ns);
     if (!thread.module->module_ends.empty()) {
       out["module"]["module_ends"] = ends_json(thread.module->module_ends);
       out["module"]["recorded_ends"] = ends_json(thread.module->recorded_ends);
