@@ -28,4 +28,14 @@ static __always_inline __u32 nominal_slice(const struct task_struct *task)
 	return slice > 0xffffffff ? 0xffffffff : slice;
 }
 
+/*
+ * Whether its group's quota takes a fair thread off the CPU. Until commit e1fad12dcb66
+ * ("sched/fair: Switch to task based throttle model", 6.18) it was the group that was taken
+ * off, and its threads did not say so.
+ */
+static __always_inline bool quota_used(const struct task_struct *task)
+{
+	return bpf_core_field_exists(task->throttled) && task->throttled;
+}
+
 #endif

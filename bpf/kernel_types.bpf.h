@@ -61,6 +61,7 @@ struct task_struct {
 	unsigned long nivcsw;
 	__u64 start_time;
 	char comm[16];
+	bool throttled; /* from 6.18; see quota_used() */
 };
 
 struct pt_regs {

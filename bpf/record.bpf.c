@@ -13,6 +13,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "core_fixes.bpf.h"
 #include "filter.bpf.h"
 #include "ring.bpf.h"
 #include "slice_end.bpf.h"

@@ -16,6 +16,7 @@
 #ifndef _SCHEDSCOPE_SLICE_END_BPF_H
 #define _SCHEDSCOPE_SLICE_END_BPF_H
 
+#include "core_fixes.bpf.h"
 #include "kernel_types.bpf.h"
 #include "ring.bpf.h"
 #include <bpf/bpf_core_read.h>
@@ -142,6 +143,8 @@ static __always_inline __u16 take_cause(struct cpu_state *state, struct task_str
 			*resched_tid = state->resched_tid;
 		if (!preempt && in_sched_yield(prev))
 			flags |= SCHEDSCOPE_SWITCH_YIELD;
+		if (quota_used(prev))
+			flags |= SCHEDSCOPE_SWITCH_THROTTLED;
 	}
 	note_cause(state, 0, 0);
 	return flags;

@@ -112,6 +112,18 @@ static inline void compat_vm_flags_mod(struct vm_area_struct *vma, unsigned long
 #endif
 }
 
+/*
+ * A fair thread that its group's quota takes off the CPU; until 6.17 it was the group that
+ * was, and its threads did not say so.
+ */
+#ifdef HAVE_TASK_THROTTLED
+#define COMPAT_QUOTA_TOLD	true
+#define compat_quota_used(task)	READ_ONCE((task)->throttled)
+#else
+#define COMPAT_QUOTA_TOLD	false
+#define compat_quota_used(task)	((void)(task), false)
+#endif
+
 /* The id in cgroup v2, 0 when unknown. Context: RCU read side. */
 static inline u64 compat_cgroup_id(struct task_struct *task)
 {

@@ -34,7 +34,7 @@ static_assert(sizeof(struct schedscope_info) == 104);
 static_assert(sizeof(struct schedscope_switchbench) == 896);
 
 #define SIGNALS_USED	(SCHEDSCOPE_SIGNAL_NEED_RESCHED | SCHEDSCOPE_SIGNAL_TIMER | \
-			 SCHEDSCOPE_SIGNAL_FAIR_SLICE)
+			 SCHEDSCOPE_SIGNAL_FAIR_SLICE | SCHEDSCOPE_SIGNAL_QUOTA)
 
 /**
  * struct reader - an open file

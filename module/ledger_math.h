@@ -80,6 +80,8 @@ static inline bool prio_outranks(int next_prio, int prev_prio)
 /* Why a slice ended whose thread could have gone on. */
 static inline __u32 runnable_end(unsigned int flags, int prev_prio, int next_prio, bool next_idle)
 {
+	if (flags & SCHEDSCOPE_SWITCH_THROTTLED)
+		return SCHEDSCOPE_END_THROTTLED;
 	if ((flags & SCHEDSCOPE_SWITCH_YIELD) && !(flags & SCHEDSCOPE_SWITCH_PREEMPT))
 		return SCHEDSCOPE_END_YIELDED;
 	/* Runnable, and yet not allowed to run: its quota or budget is used up. */

@@ -224,7 +224,8 @@ static void find_tracepoint(struct tracepoint *tracepoint, void *data)
  */
 u64 probes_signals(void)
 {
-	u64 signals = COMPAT_FAIR_SLICES ? SCHEDSCOPE_SIGNAL_FAIR_SLICE : 0;
+	u64 signals = (COMPAT_FAIR_SLICES ? SCHEDSCOPE_SIGNAL_FAIR_SLICE : 0) |
+		      (COMPAT_QUOTA_TOLD ? SCHEDSCOPE_SIGNAL_QUOTA : 0);
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(probes); i++)

@@ -266,6 +266,8 @@ struct slice_end slice_end_switch(bool preempt, struct task_struct *prev,
 	end.resched_tid = (u32)asked;
 	if (!preempt && in_sched_yield(prev))
 		end.flags |= SCHEDSCOPE_SWITCH_YIELD;
+	if (compat_quota_used(prev))
+		end.flags |= SCHEDSCOPE_SWITCH_THROTTLED;
 	return end;
 }
 

@@ -67,6 +67,7 @@ struct schedscope_rec {
 #define SCHEDSCOPE_SWITCH_YIELD		(1 << 1) /* prev is inside sched_yield(2) */
 #define SCHEDSCOPE_SWITCH_TICK		(1 << 2) /* the timer tick asked for it */
 #define SCHEDSCOPE_SWITCH_WAKEUP	(1 << 3) /* a wakeup asked for it: see resched_tid */
+#define SCHEDSCOPE_SWITCH_THROTTLED	(1 << 4) /* the quota of prev's group is used up */
 
 /**
  * struct schedscope_switch - one context switch, stamped where the kernel decides it
@@ -336,6 +337,8 @@ struct schedscope_user_name {
 #define SCHEDSCOPE_SIGNAL_FAIR_SLICE	(1ULL << 2) /* se.slice: EEVDF, 6.6 */
 #define SCHEDSCOPE_SIGNAL_SET_STATE	(1ULL << 3) /* sched_set_state_tp */
 #define SCHEDSCOPE_SIGNAL_DL		(1ULL << 4) /* sched_dl_throttle_tp and its like */
+
+#define SCHEDSCOPE_SIGNAL_QUOTA		(1ULL << 5) /* a fair thread's throttled, 6.18 */
 
 /**
  * struct schedscope_info - what the loaded module is and does

@@ -115,10 +115,11 @@ Check check_stream() {
 
 // What only some kernels tell a module, and what this one does not.
 std::vector<Check> check_signals(const schedscope_info& info) {
-  static constexpr std::array<std::pair<std::uint64_t, const char*>, 5> signals = {{
+  static constexpr std::array<std::pair<std::uint64_t, const char*>, 6> signals = {{
       {SCHEDSCOPE_SIGNAL_NEED_RESCHED, "who asks for a reschedule (sched_set_need_resched_tp)"},
       {SCHEDSCOPE_SIGNAL_TIMER, "the timer interrupt (local_timer_entry)"},
       {SCHEDSCOPE_SIGNAL_FAIR_SLICE, "nominal slices of the fair scheduler (EEVDF)"},
+      {SCHEDSCOPE_SIGNAL_QUOTA, "that a thread's group has used up its quota (task->throttled)"},
       {SCHEDSCOPE_SIGNAL_SET_STATE, "changes of a thread's state (sched_set_state_tp)"},
       {SCHEDSCOPE_SIGNAL_DL, "deadline throttling (sched_dl_throttle_tp)"},
   }};

@@ -24,6 +24,7 @@ bool outranks(int next_prio, int prev_prio) {
 SliceEnd runnable_end(const schedscope_switch& record) {
   const std::uint16_t flags = record.rec.flags;
   const bool preempt = (flags & SCHEDSCOPE_SWITCH_PREEMPT) != 0;
+  if ((flags & SCHEDSCOPE_SWITCH_THROTTLED) != 0) return SliceEnd::throttled;
   if ((flags & SCHEDSCOPE_SWITCH_YIELD) != 0 && !preempt) return SliceEnd::yielded;
   // The idle task is picked only when nothing in the queue may run: prev is runnable and yet
   // not allowed to, so its group's quota or its own budget is used up.

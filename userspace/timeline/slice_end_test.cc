@@ -32,6 +32,7 @@ struct Case {
 constexpr std::uint16_t kernel_mode = SCHEDSCOPE_SWITCH_PREEMPT;
 constexpr std::uint16_t yield = SCHEDSCOPE_SWITCH_YIELD;
 constexpr std::uint16_t tick = SCHEDSCOPE_SWITCH_TICK;
+constexpr std::uint16_t told = SCHEDSCOPE_SWITCH_THROTTLED;
 constexpr std::uint16_t wakeup = SCHEDSCOPE_SWITCH_WAKEUP;
 
 TEST(SliceEnd, Rules) {
@@ -62,6 +63,7 @@ TEST(SliceEnd, Rules) {
       {"real time throttled", 0, tick, 79, 120, throttled},
       {"deadline budget", 0, 0, -1, 120, throttled},
       {"quota, nobody else", 0, tick, 120, 120, throttled, State::wait, 0},
+      {"quota, told by the kernel", 0, kernel_mode | told | tick, 120, 120, throttled},
       {"nice is no class", 0, wakeup, 120, 100, preempted},
   };
   for (const Case& c : cases) {
@@ -95,7 +97,7 @@ int differences(const schedscope_switch& record) {
   return same ? 0 : 1;
 }
 
-constexpr std::uint16_t flag_values = 1 << 4;
+constexpr std::uint16_t flag_values = 1 << 5;
 
 TEST(SliceEnd, TheLedgerHasTheSameRulesForEveryRunnableThread) {
   for (std::uint16_t flags = 0; flags < flag_values; ++flags) {
