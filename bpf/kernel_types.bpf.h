@@ -21,6 +21,7 @@ struct thread_info {
 };
 
 struct sched_entity {
+	__u64 exec_start;
 	__u64 sum_exec_runtime;
 	__u64 slice; /* from 6.6; see nominal_slice() */
 };

@@ -13,6 +13,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "clock_step.h"
 #include "core_fixes.bpf.h"
 #include "filter.bpf.h"
 #include "ring.bpf.h"
@@ -109,7 +110,9 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	rec->next_prio = next->prio;
 	rec->prev_policy = prev->policy;
 	rec->next_policy = next->policy;
-	rec->reserved = 0;
+	rec->clock_step = clock_step_take(&here.state->clocks_apart_ns, here.now,
+					  prev->pid ? prev->se.exec_start : 0,
+					  next->pid ? next->se.exec_start : 0);
 	rec->resched_tid = resched_tid;
 	submit(rec);
 	if (!preempt && prev_state & TASK_DEAD)
@@ -236,6 +239,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	rec->pid = task->tgid;
 	rec->switches = task->nvcsw + task->nivcsw;
 	rec->run_ns = task->se.sum_exec_runtime;
+	rec->run_at_ns = run_counted_at(task);
 	submit(rec);
 	return 0;
 }

@@ -26,6 +26,7 @@ struct cpu_state {
 	__u64 gap_count;
 	__u64 gap_begin_ns;
 	__u64 gap_end_ns;
+	__s64 clocks_apart_ns; /* clock_step.h */
 	/* slice_end.bpf.h */
 	__u32 resched_cause;
 	__u32 resched_tid;

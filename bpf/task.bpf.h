@@ -24,6 +24,19 @@ static __always_inline __u16 task_flags(struct task_struct *task)
 	return flags;
 }
 
+/* When the kernel counted the run time of a thread on a CPU last. */
+static __always_inline __u64 run_counted_at(struct task_struct *task)
+{
+	struct cpu_state *state;
+
+	if (!task->on_cpu)
+		return 0;
+	state = cpu_state_of(task->thread_info.cpu);
+	if (!state || !state->clocks_apart_ns)
+		return 0;
+	return task->se.exec_start + state->clocks_apart_ns;
+}
+
 static __always_inline void fill_task(struct schedscope_task *rec, struct task_struct *task)
 {
 	rec->rec.flags = task_flags(task);
@@ -34,7 +47,12 @@ static __always_inline void fill_task(struct schedscope_task *rec, struct task_s
 	rec->start_ns = task->start_time;
 	rec->cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
 	rec->switches = task->nvcsw + task->nivcsw;
+	rec->run_at_ns = run_counted_at(task);
 	rec->run_ns = task->se.sum_exec_runtime;
+	/* Another CPU may count just now. */
+	barrier();
+	if (run_counted_at(task) != rec->run_at_ns)
+		rec->run_at_ns = 0;
 	rec->slice_ns = nominal_slice(task);
 	rec->prio = task->prio;
 	rec->nice = task->static_prio - NICE_0_PRIO;

@@ -25,6 +25,7 @@
 #include <linux/string.h>
 #include <linux/timekeeping.h>
 
+#include "clock_step.h"
 #include "compat.h"
 #include "nominal_slice.h"
 #include "probes.h"
@@ -97,6 +98,17 @@ static u32 granted_slice(const struct stream *stream, const struct task_struct *
 	return min_t(u64, nominal_slice(task, stream->rr_slice_ns), U32_MAX);
 }
 
+/* When the kernel counted the run time of a thread on a CPU last; 0 unknown. */
+static u64 run_counted_at(const struct stream *stream, const struct task_struct *task)
+{
+	s64 apart_ns;
+
+	if (!compat_task_on_cpu(task))
+		return 0;
+	apart_ns = READ_ONCE(per_cpu_ptr(stream->cpus, task_cpu(task))->clocks_apart_ns);
+	return apart_ns ? READ_ONCE(task->se.exec_start) + apart_ns : 0;
+}
+
 /**
  * stream_fill_task() - who a thread is, but for the record's header
  * @stream: stream
@@ -119,7 +131,11 @@ void stream_fill_task(const struct stream *stream, struct schedscope_task *rec,
 	rec->start_ns = task->start_time;
 	rec->cgroup_id = compat_cgroup_id(task);
 	rec->switches = task->nvcsw + task->nivcsw;
-	rec->run_ns = task->se.sum_exec_runtime;
+	rec->run_at_ns = run_counted_at(stream, task);
+	rec->run_ns = READ_ONCE(task->se.sum_exec_runtime);
+	/* Another CPU may count just now. */
+	if (run_counted_at(stream, task) != rec->run_at_ns)
+		rec->run_at_ns = 0;
 	rec->slice_ns = granted_slice(stream, task);
 	rec->prio = task->prio;
 	rec->nice = PRIO_TO_NICE(task->static_prio);
@@ -222,6 +238,7 @@ void stream_switch(bool preempt, struct task_struct *prev, struct task_struct *n
 		   unsigned int prev_state, struct slice_end end)
 {
 	bool is_last = !preempt && prev_state & TASK_DEAD;
+	struct stream_cpu *here = this_cpu_ptr(running->cpus);
 	struct schedscope_switch rec;
 	u64 now;
 
@@ -244,9 +261,12 @@ void stream_switch(bool preempt, struct task_struct *prev, struct task_struct *n
 		.next_prio = next->prio,
 		.prev_policy = prev->policy,
 		.next_policy = next->policy,
+		.clock_step = clock_step_take(&here->clocks_apart_ns, now,
+					      prev->pid ? prev->se.exec_start : 0,
+					      next->pid ? next->se.exec_start : 0),
 		.resched_tid = end.resched_tid,
 	};
-	this_cpu_ptr(running->cpus)->switches++;
+	here->switches++;
 	keep(&rec.rec, SCHEDSCOPE_REC_SWITCH, sizeof(rec), now);
 	if (is_last)
 		forget(prev);
@@ -351,6 +371,7 @@ void stream_exit(struct task_struct *task)
 		return;
 	rec.switches = task->nvcsw + task->nivcsw;
 	rec.run_ns = task->se.sum_exec_runtime;
+	rec.run_at_ns = run_counted_at(running, task);
 	keep(&rec.rec, SCHEDSCOPE_REC_EXIT, sizeof(rec), stream_now());
 }
 

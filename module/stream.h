@@ -19,6 +19,7 @@ struct trace_buffer;
  * @gap_count: lost since the last that was kept
  * @gap_begin_ns: when the first of them was
  * @gap_end_ns: and the last
+ * @clocks_apart_ns: see clock_step.h
  *
  * Written by its CPU with interrupts off; once the stream is stopped, by its reader.
  */
@@ -29,6 +30,7 @@ struct stream_cpu {
 	u64 gap_count;
 	u64 gap_begin_ns;
 	u64 gap_end_ns;
+	s64 clocks_apart_ns;
 };
 
 /**

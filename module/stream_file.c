@@ -37,7 +37,7 @@
 /* The sizes are the ABI's. */
 static_assert(sizeof(struct schedscope_stream) == 48);
 static_assert(sizeof(struct schedscope_switch) == 48);
-static_assert(sizeof(struct schedscope_task) == 96);
+static_assert(sizeof(struct schedscope_task) == 104);
 static_assert(sizeof(struct schedscope_cpu_stats) == 112);
 static_assert(sizeof(struct schedscope_cpu_stats) <= SCHEDSCOPE_STREAM_READ_MIN);
 

@@ -69,6 +69,10 @@ struct schedscope_rec {
 #define SCHEDSCOPE_SWITCH_WAKEUP	(1 << 3) /* a wakeup asked for it: see resched_tid */
 #define SCHEDSCOPE_SWITCH_THROTTLED	(1 << 4) /* the quota of prev's group is used up */
 
+#define SCHEDSCOPE_CLOCK_STEP_LEAST_NS	4000
+#define SCHEDSCOPE_CLOCK_STEP_US	16384
+#define SCHEDSCOPE_CLOCK_STEP_MOST	32767
+
 /**
  * struct schedscope_switch - one context switch, stamped where the kernel decides it
  * @rec: header
@@ -82,7 +86,12 @@ struct schedscope_rec {
  * @next_prio: of next
  * @prev_policy: SCHED_* of prev
  * @next_policy: of next
- * @reserved: 0
+ * @clock_step: how much longer, by the clock of @rec.time_ns, it has been since the CPU's last
+ *	record of a switch than by the clock that the scheduler charges run time by: interrupts
+ *	and stolen time where the kernel leaves those out, and where it read its clock earlier
+ *	than at the switch. Up to SCHEDSCOPE_CLOCK_STEP_US in us, from there on, less that, in
+ *	ms; negative likewise; SCHEDSCOPE_CLOCK_STEP_MOST: that or more. What is less than
+ *	SCHEDSCOPE_CLOCK_STEP_LEAST_NS stays for a later record
  * @resched_tid: with SCHEDSCOPE_SWITCH_WAKEUP the woken thread that asked, else 0
  */
 struct schedscope_switch {
@@ -96,7 +105,7 @@ struct schedscope_switch {
 	__s16 next_prio;
 	__u8 prev_policy;
 	__u8 next_policy;
-	__u16 reserved;
+	__s16 clock_step;
 	__u32 resched_tid;
 };
 
@@ -154,6 +163,7 @@ struct schedscope_exec {
  * @pid: process
  * @switches: the kernel's nvcsw + nivcsw so far: its last switch is not in it
  * @run_ns: the kernel's sum_exec_runtime so far
+ * @run_at_ns: see struct schedscope_task
  */
 struct schedscope_exit {
 	struct schedscope_rec rec;
@@ -161,6 +171,7 @@ struct schedscope_exit {
 	__u32 pid;
 	__u64 switches;
 	__u64 run_ns;
+	__u64 run_at_ns;
 };
 
 /**
@@ -198,6 +209,9 @@ struct schedscope_migrate {
  * @cgroup_id: cgroup v2 id, 0 when unknown
  * @switches: the kernel's nvcsw + nivcsw when it was read
  * @run_ns: the kernel's sum_exec_runtime when it was read
+ * @run_at_ns: when the kernel had brought that up to date, for it does so at ticks and switches
+ *	only; 0 when that is not known, or the thread was on no CPU. As exact as @clock_step of
+ *	the slice that it was in
  * @slice_ns: nominal slice, 0 when the kernel has none
  * @prio: kernel priority, see struct schedscope_switch
  * @nice: -20..19
@@ -215,6 +229,7 @@ struct schedscope_task {
 	__u64 cgroup_id;
 	__u64 switches;
 	__u64 run_ns;
+	__u64 run_at_ns;
 	__u32 slice_ns;
 	__s16 prio;
 	__s16 nice;
@@ -325,7 +340,7 @@ struct schedscope_user_name {
 /* ---- /dev/schedscope ---- */
 
 #define SCHEDSCOPE_ABI_MAJOR		2 /* raised when an old reader would misread */
-#define SCHEDSCOPE_ABI_MINOR		0 /* raised by a compatible addition */
+#define SCHEDSCOPE_ABI_MINOR		1 /* raised by a compatible addition */
 #define SCHEDSCOPE_HIST_BUCKETS		40
 
 /*
@@ -337,7 +352,6 @@ struct schedscope_user_name {
 #define SCHEDSCOPE_SIGNAL_FAIR_SLICE	(1ULL << 2) /* se.slice: EEVDF, 6.6 */
 #define SCHEDSCOPE_SIGNAL_SET_STATE	(1ULL << 3) /* sched_set_state_tp */
 #define SCHEDSCOPE_SIGNAL_DL		(1ULL << 4) /* sched_dl_throttle_tp and its like */
-
 #define SCHEDSCOPE_SIGNAL_QUOTA		(1ULL << 5) /* a fair thread's throttled, 6.18 */
 
 /**

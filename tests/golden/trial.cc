@@ -184,16 +184,6 @@ bool only_agreement_is_wrong(const analysis::Report& report, const Verdict& verd
   return verdict.wrong() == 1 && !report.kernel_counts_agree.value_or(true);
 }
 
-// Whether nothing is wrong but run time, of a virtual CPU: where its host stops it between the
-// kernel's stamp of a switch and ours, the kernel gives that time to one of the two threads and
-// the trace gives it to the other. It does so at random; a tracer's mistake would come again.
-bool was_held_up(const analysis::Report& report, const Verdict& verdict) {
-  return only_agreement_is_wrong(report, verdict) && report.machine.virtual_machine &&
-         std::all_of(report.threads.begin(), report.threads.end(), [](const auto& thread) {
-           return !thread.judge || thread.judge->kernel_switches == thread.judge->recorded_switches;
-         });
-}
-
 // Whether a thread that outranks even the schedule's real-time threads (a stopper) took the CPU
 // from one of them: then the schedule was not played. A tracer's mistake would come again.
 bool was_cut_in_on(const analysis::Report& report) {
@@ -210,7 +200,6 @@ struct Try {
   Verdict verdict;
   Trace::Hidden hidden;
   bool by_hidden = false;  // what is wrong may be for the threads that the kernel hides
-  bool held_up = false;
   bool cut_in_on = false;
 };
 
@@ -236,7 +225,6 @@ Result<Try> try_once(const Schedule& schedule, const Wish& wish) {
   judge_outcome(*outcome, done.verdict);
   judge_capture(trial, done.verdict);
   judge_workload(schedule, told, trial, done.verdict);
-  done.held_up = was_held_up(trial.report, done.verdict);
   done.cut_in_on = was_cut_in_on(trial.report);
   done.by_hidden =
       done.hidden.arrivals_here != 0 ||
@@ -250,7 +238,7 @@ Result<Verdict> try_schedule(const Schedule& schedule, const Wish& wish) {
   for (int tries = 1;; ++tries) {
     auto done = try_once(schedule, wish);
     if (!done) return std::unexpected(done.error());
-    const bool may_try_again = done->by_hidden || done->held_up || done->cut_in_on;
+    const bool may_try_again = done->by_hidden || done->cut_in_on;
     if (done->verdict.ok() || !may_try_again) return std::move(done->verdict);
     if (tries < most_tries) continue;
     if (done->by_hidden) {

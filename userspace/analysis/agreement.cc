@@ -4,6 +4,7 @@
 // against the kernel's own counters, thread by thread.
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <string>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "analysis/passes.h"
 #include "analysis/switch_numbers.h"
 #include "base/text.h"
+#include "clock_step.h"
 #include "timeline/flat_map.h"
 
 namespace schedscope::analysis {
@@ -21,15 +23,8 @@ namespace {
 constexpr std::size_t most_details = 20;
 // Below it, what the kernel charges at its own moments weighs too much.
 constexpr std::uint64_t least_run_ns = 10'000'000;
-// Between the kernel's stamp of a switch and ours: the scheduler's own code. On a machine where
-// that is slow, an emulated one, so are the probes, whose run time is known.
-constexpr std::uint64_t slack_per_switch_ns = 5'000;
-constexpr std::uint64_t slack_in_probe_runs = 5;
-// A longer wait is one for other threads, at whose switches the kernel read its clock again.
-constexpr std::uint64_t most_woken_wait_ns = 1'000'000;
-// A virtual CPU may stand still in the middle of it, while its host runs something else.
-constexpr std::uint64_t most_woken_wait_virtual_ns = 100'000'000;
-constexpr std::uint64_t theft_reading_ns = 10'000'000;  // of Machine::theft_ns, each CPU
+// Of how far the kernel's clock and the records' are apart, at either end of a slice.
+constexpr std::uint64_t slack_per_slice_ns = 2 * SCHEDSCOPE_CLOCK_STEP_LEAST_NS;
 
 class Agreement final : public Pass {
  public:
@@ -44,48 +39,57 @@ class Agreement final : public Pass {
       row.numbers.add(slice.switch_number);
       row.ends.add(slice.switch_number, slice.end);
     }
-    row.begin.split(slice, row.run_ns);
-    row.end.split(slice, row.run_ns);
-    row.run_ns += slice.end_ns - slice.begin_ns;
-  }
-
-  // A wakeup that asks for the CPU at once leaves the kernel's clock as it is for the switch that
-  // follows (rq_clock_skip_update): the kernel charges the wait in between as run time.
-  void span(const timeline::Span& span) override {
-    Row& row = at(rows_, span.thread);
-    const std::uint64_t ns = span.end_ns - span.begin_ns;
-    const std::uint64_t most =
-        setup().machine.virtual_machine ? most_woken_wait_virtual_ns : most_woken_wait_ns;
-    if (span.state == timeline::State::wait && row.was_off && ns <= most) {
-      row.woken_wait_ns += ns;
-    }
-    row.was_off = span.state == timeline::State::sleep || span.state == timeline::State::block;
+    row.begin.split(slice, row.run);
+    row.end.split(slice, row.run);
+    row.run.add(slice, slice.end_ns);
   }
 
   void record(RecordView record) override;
   void finish(Report& report) override;
 
  private:
+  // What was recorded of a thread's running, and how the kernel's clock went meanwhile.
+  struct Run {
+    std::uint64_t ns = 0;
+    std::int64_t clock_ns = 0;       // what the records' clock went further
+    std::uint64_t clock_off_ns = 0;  // the error of that
+    bool clock_known = true;
+
+    void add(const timeline::Slice& slice, std::uint64_t until_ns) {
+      ns += until_ns - slice.begin_ns;
+      const std::int64_t step = clock_step_ns(slice.clock_step);
+      const auto size = static_cast<std::uint64_t>(std::abs(step));
+      clock_known = clock_known && std::abs(slice.clock_step) != SCHEDSCOPE_CLOCK_STEP_MOST;
+      clock_off_ns += slack_per_slice_ns;
+      if (until_ns == slice.end_ns) {
+        clock_ns += step;
+        if (std::abs(slice.clock_step) >= SCHEDSCOPE_CLOCK_STEP_US) clock_off_ns += 1'000'000;
+      } else {
+        clock_off_ns += size;  // before or after the reading
+      }
+    }
+  };
   // The kernel's counters, read at one moment, and what was recorded until then.
   struct Reading {
     bool taken = false;
-    bool on_cpu = false;
-    std::uint64_t at_ns = 0;
+    bool by_tick = false;     // on a CPU, and its counter as old as the last tick
+    std::uint64_t at_ns = 0;  // when the counter of run time was brought up to date
     std::uint64_t switches = 0, kernel_run_ns = 0;
-    std::uint64_t recorded_run_ns = 0;
+    Run recorded;
+    std::uint64_t part_off_ns = 0;  // of its error, that of the slice in which it was taken
 
     // The part of the slice in which it was taken.
-    void split(const timeline::Slice& slice, std::uint64_t before_ns) {
+    void split(const timeline::Slice& slice, const Run& before) {
       if (!taken || slice.begin_ns >= at_ns) return;
-      recorded_run_ns = before_ns + std::min(at_ns, slice.end_ns) - slice.begin_ns;
+      recorded = before;
+      recorded.add(slice, std::min(at_ns, slice.end_ns));
+      part_off_ns = recorded.clock_off_ns - before.clock_off_ns;
     }
   };
   struct Row {
     SwitchNumbers numbers;
-    EndsBetween ends;                 // between the two readings of the ledger
-    std::uint64_t run_ns = 0;         // of its slices so far
-    std::uint64_t woken_wait_ns = 0;  // of its short waits after a sleep
-    bool was_off = false;             // its last span was a sleep or a block
+    EndsBetween ends;  // between the two readings of the ledger
+    Run run;           // of its slices so far
     Reading begin, end;
   };
   struct Ledger {
@@ -102,7 +106,7 @@ class Agreement final : public Pass {
   };
 
   void resolve_pending();
-  void take_reading(Reading& reading, const schedscope_task& task, std::uint64_t run_ns);
+  static void take_reading(Reading& reading, const schedscope_task& task, const Run& run);
   void take_account(const schedscope_account& account);
   void take_stats(const schedscope_cpu_stats& stats);
   bool judge(const Row& row, ThreadReport& thread, Report& report) const;
@@ -119,7 +123,6 @@ class Agreement final : public Pass {
   schedscope_task pending_{};          // a walk's record that the timeline takes after us
   bool is_pending_ = false;
   bool gaps_ = false;
-  std::uint64_t per_switch_ns_ = slack_per_switch_ns;
 };
 
 void Agreement::record(RecordView record) {
@@ -136,11 +139,11 @@ void Agreement::record(RecordView record) {
       if (index == timeline::no_index) return;
       Row& row = at(rows_, index);
       row.end = {.taken = true,
-                 .on_cpu = true,
-                 .at_ns = exit.rec.time_ns,
+                 .by_tick = exit.run_at_ns == 0,
+                 .at_ns = exit.run_at_ns == 0 ? exit.rec.time_ns : exit.run_at_ns,
                  .switches = exit.switches,
                  .kernel_run_ns = exit.run_ns,
-                 .recorded_run_ns = row.run_ns};
+                 .recorded = row.run};
       return;
     }
     case SCHEDSCOPE_REC_ACCOUNT:
@@ -159,9 +162,6 @@ void Agreement::record(RecordView record) {
 
 void Agreement::take_stats(const schedscope_cpu_stats& stats) {
   for (const std::uint64_t lost : stats.lost) gaps_ = gaps_ || lost != 0;
-  if (stats.rec.cpu != SCHEDSCOPE_CPU_NONE || stats.runs == 0) return;
-  const std::uint64_t probe_runs_ns = slack_in_probe_runs * stats.run_ns / stats.runs;
-  per_switch_ns_ = std::max(per_switch_ns_, probe_runs_ns);
 }
 
 // A record comes here before the timeline knows its thread; at the next one it does.
@@ -172,16 +172,17 @@ void Agreement::resolve_pending() {
   if (index == timeline::no_index) return;
   Row& row = at(rows_, index);
   const bool at_begin = (pending_.rec.flags & SCHEDSCOPE_TASK_BEGIN) != 0;
-  take_reading(at_begin ? row.begin : row.end, pending_, row.run_ns);
+  take_reading(at_begin ? row.begin : row.end, pending_, row.run);
 }
 
-void Agreement::take_reading(Reading& reading, const schedscope_task& task, std::uint64_t run_ns) {
+void Agreement::take_reading(Reading& reading, const schedscope_task& task, const Run& run) {
+  const bool on_cpu = (task.rec.flags & SCHEDSCOPE_TASK_ON_CPU) != 0;
   reading = {.taken = true,
-             .on_cpu = (task.rec.flags & SCHEDSCOPE_TASK_ON_CPU) != 0,
-             .at_ns = task.rec.time_ns,
+             .by_tick = on_cpu && task.run_at_ns == 0,
+             .at_ns = task.run_at_ns == 0 ? task.rec.time_ns : task.run_at_ns,
              .switches = task.switches,
              .kernel_run_ns = task.run_ns,
-             .recorded_run_ns = run_ns};
+             .recorded = run};
 }
 
 void Agreement::take_account(const schedscope_account& account) {
@@ -249,7 +250,8 @@ bool Agreement::judge(const Row& row, ThreadReport& thread, Report& report) cons
       ThreadReport::Judge{.kernel_switches = kernel,
                           .recorded_switches = recorded.value_or(0),
                           .kernel_run_ns = row.end.kernel_run_ns - row.begin.kernel_run_ns,
-                          .recorded_run_ns = row.end.recorded_run_ns - row.begin.recorded_run_ns};
+                          .recorded_run_ns = row.end.recorded.ns - row.begin.recorded.ns,
+                          .clock_ns = row.end.recorded.clock_ns - row.begin.recorded.clock_ns};
   if (gaps_) return true;
   if (recorded != kernel) {
     say(report, fmt::format("{}: the kernel counted {} switches, {} were recorded.",
@@ -257,26 +259,28 @@ bool Agreement::judge(const Row& row, ThreadReport& thread, Report& report) cons
     return false;
   }
   if (run_agrees(row, *thread.judge)) return true;
+  const auto charged =
+      static_cast<std::int64_t>(thread.judge->recorded_run_ns) - thread.judge->clock_ns;
   say(report,
-      fmt::format("{}: the kernel counted {} of run time, {} were recorded.", title_of(thread.who),
-                  human_ns(thread.judge->kernel_run_ns), human_ns(thread.judge->recorded_run_ns)));
+      fmt::format("{}: the kernel counted {} of run time, {} were recorded, {} by its clock.",
+                  title_of(thread.who), human_ns(thread.judge->kernel_run_ns),
+                  human_ns(thread.judge->recorded_run_ns),
+                  human_ns(static_cast<std::uint64_t>(std::max<std::int64_t>(charged, 0)))));
   return false;
 }
 
 bool Agreement::run_agrees(const Row& row, const ThreadReport::Judge& judge) const {
-  const capture::Machine& machine = setup().machine;
-  if (judge.kernel_run_ns < least_run_ns) return true;
-  // A running thread's counter is as old as its last tick; a virtual CPU may have stood still
-  // since, for longer than that.
-  if (row.begin.on_cpu && machine.virtual_machine) return true;
-  const std::uint64_t tick = 1'000'000'000ULL / std::max(machine.hz, 100U);
-  const std::uint64_t slack = judge.kernel_run_ns / 1000 + judge.kernel_switches * per_switch_ns_ +
-                              (row.begin.on_cpu ? tick : 0) + (row.end.on_cpu ? tick : 0);
-  // With CONFIG_IRQ_TIME_ACCOUNTING the kernel leaves interrupt and stolen time out of a
-  // thread's run time; a slice has it in.
-  const std::uint64_t theft = machine.theft_ns + theft_reading_ns * machine.cpus_online;
-  return judge.recorded_run_ns <= judge.kernel_run_ns + slack + theft &&
-         judge.kernel_run_ns <= judge.recorded_run_ns + slack + row.woken_wait_ns;
+  if (judge.kernel_run_ns < least_run_ns || !row.run.clock_known) return true;
+  const bool by_tick = row.begin.by_tick || row.end.by_tick;
+  // A virtual CPU may have stood still since its last tick for longer than one.
+  if (by_tick && setup().machine.virtual_machine) return true;
+  const std::uint64_t tick = 1'000'000'000ULL / std::max(setup().machine.hz, 100U);
+  const std::uint64_t slack = row.end.recorded.clock_off_ns - row.begin.recorded.clock_off_ns +
+                              2 * row.begin.part_off_ns + slack_per_slice_ns +
+                              (row.begin.by_tick ? tick : 0) + (row.end.by_tick ? tick : 0);
+  const auto charged = static_cast<std::int64_t>(judge.recorded_run_ns) - judge.clock_ns;
+  const auto off = std::abs(static_cast<std::int64_t>(judge.kernel_run_ns) - charged);
+  return static_cast<std::uint64_t>(off) <= slack;
 }
 
 // The module's ledger; nothing when there are no two readings to compare.

@@ -42,6 +42,9 @@ struct ThreadReport {
   struct Judge {
     std::uint64_t kernel_switches, recorded_switches;
     std::uint64_t kernel_run_ns, recorded_run_ns;
+    // Of the recorded: what the clock that the kernel charges by did not go (interrupts, stolen
+    // time, a late stamp). kernel = recorded - clock, within 8 us a slice.
+    std::int64_t clock_ns;
   };
   std::optional<Judge> judge;
   // The module's count of ended slices between two readings of the ledger, and the switches

@@ -62,7 +62,7 @@ constexpr auto switch_fields = whole<schedscope_switch>(std::array{
     FIELD(schedscope_switch, next_prio, key, "next_tid"),
     FIELD(schedscope_switch, prev_policy, key, "prev_tid"),
     FIELD(schedscope_switch, next_policy, key, "next_tid"),
-    FIELD(schedscope_switch, reserved, plain),
+    FIELD(schedscope_switch, clock_step, delta),
     FIELD(schedscope_switch, resched_tid, dict),
 });
 
@@ -94,6 +94,7 @@ constexpr auto exit_fields = whole<schedscope_exit>(std::array{
     FIELD(schedscope_exit, pid, delta),
     FIELD(schedscope_exit, switches, plain),
     FIELD(schedscope_exit, run_ns, plain),
+    FIELD(schedscope_exit, run_at_ns, plain),
 });
 
 constexpr auto migrate_fields = whole<schedscope_migrate>(std::array{
@@ -114,6 +115,7 @@ constexpr auto task_fields = whole<schedscope_task>(std::array{
     FIELD(schedscope_task, cgroup_id, delta),
     FIELD(schedscope_task, switches, plain),
     FIELD(schedscope_task, run_ns, plain),
+    FIELD(schedscope_task, run_at_ns, plain),
     FIELD(schedscope_task, slice_ns, delta),
     FIELD(schedscope_task, prio, delta),
     FIELD(schedscope_task, nice, delta),

@@ -34,9 +34,6 @@ struct Machine {
   std::string filter;                // what was selected, in words; "" for the whole machine
   std::uint64_t agent_cpu_ns = 0;    // CPU time that the recorder itself used, 0 when cut off
   std::uint64_t measured_ns = 0;     // how long the kernel timed the probes, 0 when cut off
-  // Interrupt and stolen time of all CPUs during the recording, as /proc/stat has it; its
-  // readings are exact to a hundredth of a second a CPU.
-  std::uint64_t theft_ns = 0;
 };
 
 }  // namespace schedscope::capture

@@ -19,7 +19,7 @@ void each_member(SomeMachine& machine, Visit visit) {
   auto& [kernel, kernel_build, hostname, cpus, cpus_online, hz, scheduler, sched_features,
          base_slice_ns, rr_timeslice_ms, preempt_model, autogroup, virtual_machine, clocksource,
          recorder_pid, command, witnesses, streams, missing, start_ns, ring_bytes, filter,
-         agent_cpu_ns, measured_ns, theft_ns] = machine;
+         agent_cpu_ns, measured_ns] = machine;
   visit("kernel", kernel);
   visit("kernel_build", kernel_build);
   visit("hostname", hostname);
@@ -44,7 +44,6 @@ void each_member(SomeMachine& machine, Visit visit) {
   visit("filter", filter);
   visit("agent_cpu_ns", agent_cpu_ns);
   visit("measured_ns", measured_ns);
-  visit("theft_ns", theft_ns);
 }
 
 void take(const json& value, std::string& member) {

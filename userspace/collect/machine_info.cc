@@ -92,17 +92,6 @@ capture::Machine read_machine() {
   return machine;
 }
 
-std::uint64_t read_theft_ns() {
-  std::istringstream stat(read_text("/proc/stat").value_or(""));
-  std::string label;
-  std::uint64_t user = 0, nice = 0, system = 0, idle = 0, iowait = 0;
-  std::uint64_t irq = 0, softirq = 0, steal = 0;
-  stat >> label >> user >> nice >> system >> idle >> iowait >> irq >> softirq >> steal;
-  const std::uint64_t ns_per_tick =
-      1'000'000'000ULL / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
-  return stat ? (irq + softirq + steal) * ns_per_tick : 0;
-}
-
 bool kernel_is_at_least(unsigned major, unsigned minor) {
   utsname names{};
   std::array<unsigned, 2> version{};

@@ -11,7 +11,4 @@ namespace schedscope::collect {
 // The running kernel's version; false when it says none.
 [[nodiscard]] bool kernel_is_at_least(unsigned major, unsigned minor);
 
-// Interrupt and stolen time of all CPUs since boot, from /proc/stat; 0 when it cannot be read.
-[[nodiscard]] std::uint64_t read_theft_ns();
-
 }  // namespace schedscope::collect

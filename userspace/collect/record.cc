@@ -263,7 +263,6 @@ Result<void> Recorder::prepare() {
 
 Result<void> Recorder::begin() {
   cpu_before_ns_ = own_cpu_ns();
-  machine_.theft_ns = read_theft_ns();
   first().measure(true);
   measuring_ = true;
   if (auto started = start_witnesses(); !started) return started;
@@ -424,7 +423,6 @@ Result<void> Recorder::end() {
   flush(true);
   keep_stats();
   machine_.agent_cpu_ns = own_cpu_ns() - cpu_before_ns_;
-  machine_.theft_ns = read_theft_ns() - machine_.theft_ns;
   const auto finished = writer_->finish(machine_, outcome_.end_ns);
   outcome_.file_bytes = writer_->file_bytes();
   if (writer_->dropped() != 0) {

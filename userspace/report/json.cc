@@ -190,7 +190,8 @@ json thread_json(const analysis::ThreadReport& thread) {
     out["judge"] = {{"kernel_switches", thread.judge->kernel_switches},
                     {"recorded_switches", thread.judge->recorded_switches},
                     {"kernel_run_ns", thread.judge->kernel_run_ns},
-                    {"recorded_run_ns", thread.judge->recorded_run_ns}};
+                    {"recorded_run_ns", thread.judge->recorded_run_ns},
+                    {"clock_ns", thread.judge->clock_ns}};
   }
   if (thread.module) {
     out["module"] = {{"module_slices", thread.module->module_slices},

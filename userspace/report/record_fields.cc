@@ -40,27 +40,29 @@ constexpr std::array switch_fields = {
     FIELD(schedscope_switch, prev_state),    FIELD(schedscope_switch, prev_switches),
     FIELD(schedscope_switch, prev_slice_ns), FIELD(schedscope_switch, prev_prio),
     FIELD(schedscope_switch, next_prio),     FIELD(schedscope_switch, prev_policy),
-    FIELD(schedscope_switch, next_policy),   FIELD(schedscope_switch, resched_tid)};
+    FIELD(schedscope_switch, next_policy),   FIELD(schedscope_switch, clock_step),
+    FIELD(schedscope_switch, resched_tid)};
 constexpr std::array waking_fields = {FIELD(schedscope_waking, tid),
                                       FIELD(schedscope_waking, waker_tid),
                                       FIELD(schedscope_waking, target_cpu)};
 constexpr std::array fork_fields = {FIELD(schedscope_fork, parent_tid), FIELD(schedscope_fork, tid),
                                     FIELD(schedscope_fork, pid)};
 constexpr std::array exec_fields = {FIELD(schedscope_exec, tid), FIELD(schedscope_exec, old_tid)};
-constexpr std::array exit_fields = {FIELD(schedscope_exit, tid), FIELD(schedscope_exit, pid),
-                                    FIELD(schedscope_exit, switches),
-                                    FIELD(schedscope_exit, run_ns)};
+constexpr std::array exit_fields = {
+    FIELD(schedscope_exit, tid), FIELD(schedscope_exit, pid), FIELD(schedscope_exit, switches),
+    FIELD(schedscope_exit, run_ns), FIELD(schedscope_exit, run_at_ns)};
 constexpr std::array migrate_fields = {FIELD(schedscope_migrate, tid),
                                        FIELD(schedscope_migrate, from_cpu),
                                        FIELD(schedscope_migrate, to_cpu)};
 constexpr std::array task_fields = {
-    FIELD(schedscope_task, tid),      FIELD(schedscope_task, pid),
-    FIELD(schedscope_task, ppid),     FIELD(schedscope_task, state),
-    FIELD(schedscope_task, start_ns), FIELD(schedscope_task, cgroup_id),
-    FIELD(schedscope_task, switches), FIELD(schedscope_task, run_ns),
-    FIELD(schedscope_task, slice_ns), FIELD(schedscope_task, prio),
-    FIELD(schedscope_task, nice),     FIELD(schedscope_task, policy),
-    FIELD(schedscope_task, task_cpu), FIELD(schedscope_task, comm)};
+    FIELD(schedscope_task, tid),       FIELD(schedscope_task, pid),
+    FIELD(schedscope_task, ppid),      FIELD(schedscope_task, state),
+    FIELD(schedscope_task, start_ns),  FIELD(schedscope_task, cgroup_id),
+    FIELD(schedscope_task, switches),  FIELD(schedscope_task, run_ns),
+    FIELD(schedscope_task, run_at_ns), FIELD(schedscope_task, slice_ns),
+    FIELD(schedscope_task, prio),      FIELD(schedscope_task, nice),
+    FIELD(schedscope_task, policy),    FIELD(schedscope_task, task_cpu),
+    FIELD(schedscope_task, comm)};
 constexpr std::array lost_fields = {FIELD(schedscope_lost, count), FIELD(schedscope_lost, begin_ns),
                                     FIELD(schedscope_lost, end_ns), FIELD(schedscope_lost, cause),
                                     FIELD(schedscope_lost, tid)};
