@@ -66,6 +66,7 @@ struct task_struct {
 };
 
 struct pt_regs {
+	unsigned long ax;
 	unsigned long orig_ax;
 };
 

@@ -17,6 +17,7 @@
  */
 #include <linux/cache.h>
 #include <linux/compat.h>
+#include <linux/errno.h>
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
@@ -229,12 +230,17 @@ void slice_end_asked(struct task_struct *task, int cpu)
 		ask(target, ASKED_BY_NOBODY);
 }
 
-/* At the switch prev is current: its registers say which system call it is in, if any. */
+/*
+ * At the switch prev is current: its registers say which system call it is in, if any. Their
+ * ax is -ENOSYS until the call has a result: who is preempted on his way out does not yield.
+ */
 static bool in_sched_yield(struct task_struct *prev)
 {
+	struct pt_regs *regs = task_pt_regs(prev);
+
 	if (prev->flags & PF_KTHREAD || in_compat_syscall())
 		return false;
-	return syscall_get_nr(prev, task_pt_regs(prev)) == __NR_sched_yield;
+	return syscall_get_nr(prev, regs) == __NR_sched_yield && regs->ax == -ENOSYS;
 }
 
 /**
