@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What schedscope costs, beside its peers: build/bench/results.json
 
-
 .PHONY: bench
 bench: deps
 	@mk/deps $(PACKAGES_BENCH)
@@ -10,7 +9,7 @@ bench: deps
 
 .PHONY: bench-ready
 bench-ready: $(BUILD)/schedscope $(BUILD)/empty-probe $(BUILD)/uthread-bench $(BUILD)/timeline-bench \
-  $(BUILD)/reader-bench $(KERNEL:%=vm-module-%)
+  $(BUILD)/reader-bench $(BUILD)/timeslice-bench $(KERNEL:%=vm-module-%)
 
 $(BUILD)/tests/bench/empty_probe.o: $(BUILD)/tests/bench/empty.skel.h
 
@@ -25,3 +24,9 @@ $(BUILD)/timeline-bench: $(BUILD)/userspace/timeline/timeline_bench.o $(OBJECTS)
 
 $(BUILD)/reader-bench: $(BUILD)/userspace/capture/reader_bench.o $(OBJECTS)
 	$(link) -lbenchmark
+
+# It compiles the example of Documentation.
+$(BUILD)/tests/bench/timeslice_bench.o: INCLUDES += -I.
+
+$(BUILD)/timeslice-bench: $(BUILD)/tests/bench/timeslice_bench.o $(OBJECTS)
+	$(link)

@@ -14,8 +14,7 @@ install: install-program install-dkms
 .PHONY: install-program
 install-program: $(BUILD)/schedscope $(BUILD)/schedscope.1
 	install -D -m 0755 $(BUILD)/schedscope $(DESTDIR)$(PREFIX)/bin/schedscope
-	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/include/schedscope userspace/include/schedscope/*.h \
-	  userspace/include/schedscope/*.hpp module/uapi/schedscope.h
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/include/schedscope userspace/include/schedscope/*.h*
 	install -D -m 0644 $(BUILD)/schedscope.1 $(DESTDIR)$(PREFIX)/share/man/man1/schedscope.1
 	install -D -m 0644 mk/deb/completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/schedscope
 

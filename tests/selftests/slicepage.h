@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A page of /dev/schedscope-slice, opened and read as uapi/schedscope.h says.
+ * A page of /dev/schedscope-slice, opened and read as programs do, and in other ways.
  */
 #ifndef SCHEDSCOPE_SELFTESTS_SLICEPAGE_H
 #define SCHEDSCOPE_SELFTESTS_SLICEPAGE_H
@@ -9,50 +9,19 @@
 
 #include "support.h"
 
-#define SLICE_DEVICE	"/dev/schedscope-slice"
+#include "schedscope/timeslice.h"
+
+#define SLICE_DEVICE	SCHEDSCOPE_TIMESLICE_DEVICE
 #define PAGE_BYTES	4096
+#define page_open	schedscope_timeslice_open
+#define page_close	schedscope_timeslice_close
+#define page_read	schedscope_timeslice_read
 
 static inline const struct schedscope_slicepage *page_map(int fd)
 {
 	void *page = mmap(NULL, PAGE_BYTES, PROT_READ, MAP_SHARED, fd, 0);
 
 	return page == MAP_FAILED ? NULL : page;
-}
-
-/* The calling thread's, NULL with errno. */
-static inline const struct schedscope_slicepage *page_open(void)
-{
-	int fd = open(SLICE_DEVICE, O_RDONLY | O_CLOEXEC);
-	const struct schedscope_slicepage *page;
-
-	if (fd < 0)
-		return NULL;
-	page = page_map(fd);
-	close(fd);
-	return page;
-}
-
-static inline void page_close(const struct schedscope_slicepage *page)
-{
-	munmap((void *)page, PAGE_BYTES);
-}
-
-/* How often it had to be read again. */
-static inline unsigned int page_read(const struct schedscope_slicepage *page,
-				     struct schedscope_slicepage *out)
-{
-	unsigned int again = 0;
-	__u32 seq;
-
-	for (;; again++) {
-		seq = __atomic_load_n(&page->seq, __ATOMIC_ACQUIRE);
-		if (seq & 1)
-			continue;
-		memcpy(out, (const void *)page, sizeof(*out));
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		if (__atomic_load_n(&page->seq, __ATOMIC_RELAXED) == seq)
-			return again;
-	}
 }
 
 /* Burns CPU until @until. */
