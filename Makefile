@@ -13,7 +13,7 @@ CC      := gcc-12
 CLANG   ?= $(shell command -v clang-19 || echo clang)
 BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
 # The kernels that the VM boots and the tests run on.
-KERNELS := 6.1 6.12
+KERNELS := 6.1 6.12 6.12-rt 7
 KERNEL  ?= 6.12
 CPUS    ?= 2
 
@@ -104,7 +104,7 @@ demo-ready: $(BUILD)/schedscope vm-module-$(KERNEL)
 .PHONY: test
 test: deps
 	@$(MAKE) --no-print-directory $(PARALLEL) test-ready
-	@tests/run
+	@KERNELS='$(KERNELS)' tests/run
 
 .PHONY: test-ready
 test-ready: $(BUILD)/schedscope $(BUILD)/unit-tests $(BUILD)/golden $(BUILD)/ledger-math-test \
@@ -122,7 +122,7 @@ help:
 #: make deps            install the Debian packages that building and testing need
 #: make demo            the main job, in a VM: build/demo/report.html and more
 #: make test            all tests; closes on "N passed, N failed, N skipped"
-#: make vm [KERNEL=6.1|6.12] [CPUS=n] [CMD='...']   a VM that sees this tree, with a shell or CMD
+#: make vm [KERNEL=6.1|6.12|6.12-rt|7|debug] [CPUS=n] [CMD='...']   a VM that sees this tree, with a shell or CMD
 #: make bench           what it costs, beside perf and an empty probe: build/bench/results.json
 #: make check           format, clang-tidy, checkpatch, sparse, shellcheck
 #: make install [PREFIX=...] [DESTDIR=...]   program, manual, headers, completion, DKMS source, udev rule
