@@ -238,8 +238,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	rec->tid = task->pid;
 	rec->pid = task->tgid;
 	rec->switches = task->nvcsw + task->nivcsw;
-	rec->run_ns = task->se.sum_exec_runtime;
-	rec->run_at_ns = run_counted_at(task);
+	read_run(task, &rec->run_ns, &rec->run_at_ns);
 	submit(rec);
 	return 0;
 }

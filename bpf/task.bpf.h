@@ -37,6 +37,16 @@ static __always_inline __u64 run_counted_at(struct task_struct *task)
 	return task->se.exec_start + state->clocks_apart_ns;
 }
 
+/* The kernel's count of a thread's run time, and as of when; it may count just now, at a tick. */
+static __always_inline void read_run(struct task_struct *task, __u64 *run_ns, __u64 *run_at_ns)
+{
+	*run_at_ns = run_counted_at(task);
+	*run_ns = task->se.sum_exec_runtime;
+	barrier();
+	if (run_counted_at(task) != *run_at_ns)
+		*run_at_ns = 0;
+}
+
 static __always_inline void fill_task(struct schedscope_task *rec, struct task_struct *task)
 {
 	rec->rec.flags = task_flags(task);
@@ -47,12 +57,7 @@ static __always_inline void fill_task(struct schedscope_task *rec, struct task_s
 	rec->start_ns = task->start_time;
 	rec->cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
 	rec->switches = task->nvcsw + task->nivcsw;
-	rec->run_at_ns = run_counted_at(task);
-	rec->run_ns = task->se.sum_exec_runtime;
-	/* Another CPU may count just now. */
-	barrier();
-	if (run_counted_at(task) != rec->run_at_ns)
-		rec->run_at_ns = 0;
+	read_run(task, &rec->run_ns, &rec->run_at_ns);
 	rec->slice_ns = nominal_slice(task);
 	rec->prio = task->prio;
 	rec->nice = task->static_prio - NICE_0_PRIO;
