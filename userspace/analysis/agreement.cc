@@ -25,6 +25,12 @@ constexpr std::size_t most_details = 20;
 constexpr std::uint64_t least_run_ns = 10'000'000;
 // Of how far the kernel's clock and the records' are apart, at either end of a slice.
 constexpr std::uint64_t slack_per_slice_ns = 2 * SCHEDSCOPE_CLOCK_STEP_LEAST_NS;
+// Of a step that is told in ms: so much of it is missing at most, and in the CPU's next one.
+constexpr std::uint64_t ms_step_off_ns = 1'000'000;
+
+bool is_ms_step(std::int16_t step) {
+  return std::abs(step) >= SCHEDSCOPE_CLOCK_STEP_US;
+}
 
 class Agreement final : public Pass {
  public:
@@ -63,7 +69,7 @@ class Agreement final : public Pass {
       clock_off_ns += slack_per_slice_ns;
       if (until_ns == slice.end_ns) {
         clock_ns += step;
-        if (std::abs(slice.clock_step) >= SCHEDSCOPE_CLOCK_STEP_US) clock_off_ns += 1'000'000;
+        if (is_ms_step(slice.clock_step)) clock_off_ns += ms_step_off_ns;
       } else {
         clock_off_ns += size;  // before or after the reading
       }
@@ -88,8 +94,9 @@ class Agreement final : public Pass {
   };
   struct Row {
     SwitchNumbers numbers;
-    EndsBetween ends;  // between the two readings of the ledger
-    Run run;           // of its slices so far
+    EndsBetween ends;               // between the two readings of the ledger
+    Run run;                        // of its slices so far
+    std::uint64_t left_off_ns = 0;  // what others' steps have left to its own
     Reading begin, end;
   };
   struct Ledger {
@@ -106,6 +113,7 @@ class Agreement final : public Pass {
   };
 
   void resolve_pending();
+  void take_step(const schedscope_switch& record);
   static void take_reading(Reading& reading, const schedscope_task& task, const Run& run);
   void take_account(const schedscope_account& account);
   void take_stats(const schedscope_cpu_stats& stats);
@@ -118,6 +126,7 @@ class Agreement final : public Pass {
   static void say(Report& report, std::string sentence);
 
   std::vector<Row> rows_;
+  std::vector<char> steps_left_;  // by CPU: its last step was told in ms
   std::vector<Ledger> ledgers_;
   timeline::ProcessKeyMap ledger_of_;  // by tid and start time
   schedscope_task pending_{};          // a walk's record that the timeline takes after us
@@ -128,6 +137,9 @@ class Agreement final : public Pass {
 void Agreement::record(RecordView record) {
   resolve_pending();
   switch (record.kind()) {
+    case SCHEDSCOPE_REC_SWITCH:
+      take_step(record.as<schedscope_switch>());
+      return;
     case SCHEDSCOPE_REC_TASK:
       if ((record.flags() & (SCHEDSCOPE_TASK_BEGIN | SCHEDSCOPE_TASK_END)) == 0) return;
       pending_ = record.as<schedscope_task>();
@@ -158,6 +170,15 @@ void Agreement::record(RecordView record) {
     default:
       return;
   }
+}
+
+void Agreement::take_step(const schedscope_switch& record) {
+  char& left = at(steps_left_, record.rec.cpu);
+  if (left != 0) {
+    const timeline::ThreadIndex index = setup().timeline->find(record.prev_tid);
+    if (index != timeline::no_index) at(rows_, index).left_off_ns += ms_step_off_ns;
+  }
+  left = is_ms_step(record.clock_step) ? 1 : 0;
 }
 
 void Agreement::take_stats(const schedscope_cpu_stats& stats) {
@@ -276,7 +297,7 @@ bool Agreement::run_agrees(const Row& row, const ThreadReport::Judge& judge) con
   if (by_tick && setup().machine.virtual_machine) return true;
   const std::uint64_t tick = 1'000'000'000ULL / std::max(setup().machine.hz, 100U);
   const std::uint64_t slack = row.end.recorded.clock_off_ns - row.begin.recorded.clock_off_ns +
-                              2 * row.begin.part_off_ns + slack_per_slice_ns +
+                              2 * row.begin.part_off_ns + row.left_off_ns + slack_per_slice_ns +
                               (row.begin.by_tick ? tick : 0) + (row.end.by_tick ? tick : 0);
   const auto charged = static_cast<std::int64_t>(judge.recorded_run_ns) - judge.clock_ns;
   const auto off = std::abs(static_cast<std::int64_t>(judge.kernel_run_ns) - charged);

@@ -203,6 +203,26 @@ TEST(Agreement, KernelRunTimeByTheKernelsClock) {
   }
 }
 
+// A step in whole ms leaves up to one of them to the next record of its CPU, and so to whoever that
+// is of.
+TEST(Agreement, WhatAStepInMsLeavesToTheNext) {
+  for (const std::int16_t before : {std::int16_t{0}, std::int16_t{-(16384 + 26)}}) {
+    Script s;
+    s.task(0, 8, SCHEDSCOPE_TASK_BEGIN, 1, "before");
+    s.task(0, 9, SCHEDSCOPE_TASK_BEGIN, 1, "after");
+    s.wake(20 * ms, 8);
+    s.to(20 * ms, 0, 8);
+    s.wake(30 * ms, 9);
+    s.to(40 * ms, 0, 9).clock_step = before;
+    s.to(80 * ms, 0, 0).clock_step = -900;
+    s.task(100 * ms, 8, SCHEDSCOPE_TASK_END, 1, "before").switches = 1;
+    auto& end = s.task(100 * ms, 9, SCHEDSCOPE_TASK_END, 1, "after");
+    end.switches = 1;
+    end.run_ns = 40 * ms;
+    EXPECT_EQ(analyse(s, 120 * ms).kernel_counts_agree, before != 0) << before;
+  }
+}
+
 // Its counter is as old as the record says, else as its last tick: which a virtual CPU that stood
 // still may have had long ago.
 TEST(Agreement, KernelRunTimeOfARunningThread) {

@@ -131,6 +131,7 @@ Result<void> Probes::State::open(const WitnessOptions& options) {
 void Probes::State::choose_programs(const KernelBtf& btf) {
   const bool timer = btf.has_tracepoint("local_timer_entry");
   skeleton->rodata->need_resched_flags = need_resched_flags(btf);
+  skeleton->rodata->can_keep_cpu = btf.has_function("bpf_preempt_disable");
   bpf_program__set_autoload(skeleton->progs.on_timer_entry, timer);
   bpf_program__set_autoload(skeleton->progs.on_timer_exit, timer);
   missing = what_is_missing({.timer = timer,
