@@ -162,58 +162,49 @@ int BPF_PROG(on_wakeup, struct task_struct *task)
 	return 0;
 }
 
+static __always_inline void send_fork(struct here *here, struct task_struct *parent,
+				      struct task_struct *child)
+{
+	struct schedscope_fork *rec = reserve_here(here, SCHEDSCOPE_REC_FORK, sizeof(*rec));
+
+	if (!rec)
+		return;
+	rec->parent_tid = parent->pid;
+	rec->tid = child->pid;
+	rec->pid = child->tgid;
+	rec->reserved = 0;
+	submit(rec);
+}
+
 /*
- * A new thread is complete here, and not yet at sched_process_fork: so is its identity. It is
- * selected here, too: threads that the kernel makes for a process (io_uring's) pass no fork,
- * and from 7.2 on the program there may be preempted, and is then left out for the next fork
- * on that CPU.
+ * A new thread is complete here, and not yet at sched_process_fork, which threads that the kernel
+ * makes for a process (io_uring's) do not pass, and where a program may be preempted: see
+ * keep_cpu(). Its maker is current.
  */
 SEC("tp_btf/sched_wakeup_new")
 int BPF_PROG(on_wakeup_new, struct task_struct *task)
 {
+	struct task_struct *parent = bpf_get_current_task_btf();
 	struct here here;
 
 	if (!get_here(&here))
 		return 0;
-	if (!is_selected(task->pid))
-		select_child(bpf_get_current_task_btf(), task);
+	select_child(parent, task);
 	if (is_selected(task->pid)) {
+		send_fork(&here, parent, task);
 		send_task(&here, task);
 		send_waking(&here, task, SCHEDSCOPE_REC_WAKEUP_NEW);
 	}
 	return 0;
 }
 
-SEC("tp_btf/sched_process_fork")
-int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
-{
-	struct schedscope_fork *rec;
-	struct here here;
-
-	if (!get_here(&here))
-		return 0;
-	select_child(parent, child);
-	if (!is_selected(child->pid))
-		return 0;
-	rec = reserve_here(&here, SCHEDSCOPE_REC_FORK, sizeof(*rec));
-	if (!rec)
-		return 0;
-	rec->parent_tid = parent->pid;
-	rec->tid = child->pid;
-	rec->pid = child->tgid;
-	rec->reserved = 0;
-	submit(rec);
-	return 0;
-}
-
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+static __always_inline void send_exec(struct task_struct *task, int old_pid)
 {
 	struct schedscope_exec *rec;
 	struct here here;
 
 	if (!get_here(&here) || !is_selected(task->pid))
-		return 0;
+		return;
 	rec = reserve_here(&here, SCHEDSCOPE_REC_EXEC, sizeof(*rec));
 	if (rec) {
 		rec->tid = task->pid;
@@ -221,25 +212,40 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 		submit(rec);
 	}
 	send_task(&here, task);
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+{
+	keep_cpu();
+	send_exec(task, old_pid);
+	release_cpu();
 	return 0;
 }
 
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(on_exit, struct task_struct *task)
+static __always_inline void send_exit(struct task_struct *task)
 {
 	struct schedscope_exit *rec;
 	struct here here;
 
 	if (!get_here(&here) || !is_selected(task->pid))
-		return 0;
+		return;
 	rec = reserve_here(&here, SCHEDSCOPE_REC_EXIT, sizeof(*rec));
 	if (!rec)
-		return 0;
+		return;
 	rec->tid = task->pid;
 	rec->pid = task->tgid;
 	rec->switches = task->nvcsw + task->nivcsw;
 	read_run(task, &rec->run_ns, &rec->run_at_ns);
 	submit(rec);
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *task)
+{
+	keep_cpu();
+	send_exit(task);
+	release_cpu();
 	return 0;
 }
 
@@ -263,21 +269,28 @@ int BPF_PROG(on_migrate, struct task_struct *task, int to_cpu)
 }
 
 /* Called before the name changes: the record takes the new one. */
-SEC("tp_btf/task_rename")
-int BPF_PROG(on_rename, struct task_struct *task, const char *comm)
+static __always_inline void send_rename(struct task_struct *task, const char *comm)
 {
 	struct schedscope_task *rec;
 	struct here here;
 
 	if (!get_here(&here) || !is_selected(task->pid))
-		return 0;
+		return;
 	rec = reserve_here(&here, SCHEDSCOPE_REC_TASK, sizeof(*rec));
 	if (!rec)
-		return 0;
+		return;
 	fill_task(rec, task);
 	__builtin_memset(rec->comm, 0, sizeof(rec->comm));
 	bpf_probe_read_kernel_str(rec->comm, sizeof(rec->comm), comm);
 	submit(rec);
+}
+
+SEC("tp_btf/task_rename")
+int BPF_PROG(on_rename, struct task_struct *task, const char *comm)
+{
+	keep_cpu();
+	send_rename(task, comm);
+	release_cpu();
 	return 0;
 }
 
