@@ -74,6 +74,9 @@ struct bucket {
 	struct hlist_head accounts;
 };
 
+/* How much that is, is the caller's choice: who has not got it is told, without a back trace. */
+#define LEDGER_GFP	(GFP_KERNEL | __GFP_NOWARN)
+
 /**
  * struct ledger - the one ledger
  * @accounts: the slots
@@ -545,11 +548,11 @@ int ledger_create(unsigned int threads_max, unsigned int exited_max)
 	unsigned int buckets = roundup_pow_of_two(threads_max);
 	unsigned int i;
 
-	ledger.buckets = kvcalloc(buckets, sizeof(*ledger.buckets), GFP_KERNEL);
+	ledger.buckets = kvcalloc(buckets, sizeof(*ledger.buckets), LEDGER_GFP);
 	if (!ledger.buckets)
 		return -ENOMEM;
 	ledger.slots = threads_max + exited_max;
-	ledger.accounts = kvcalloc(ledger.slots, sizeof(*ledger.accounts), GFP_KERNEL);
+	ledger.accounts = kvcalloc(ledger.slots, sizeof(*ledger.accounts), LEDGER_GFP);
 	if (!ledger.accounts) {
 		kvfree(ledger.buckets);
 		return -ENOMEM;

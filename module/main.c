@@ -52,8 +52,10 @@ static int __init schedscope_init(void)
 	}
 
 	err = ledger_create(threads_max, exited_max);
-	if (err)
+	if (err) {
+		pr_err("no memory for threads_max=%u and exited_max=%u\n", threads_max, exited_max);
 		return err;
+	}
 	err = slicepage_create(slicepages_max);
 	if (err)
 		goto destroy_ledger;

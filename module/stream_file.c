@@ -27,7 +27,6 @@
 #include <linux/string.h>
 #include <linux/threads.h>
 #include <linux/uaccess.h>
-#include <linux/vmalloc.h>
 
 #include <asm/local.h>
 
@@ -376,8 +375,8 @@ static void stream_free(struct stream_reader *reader)
 {
 	struct stream *stream = &reader->stream;
 
-	vfree(stream->introduced);
-	vfree(stream->selected);
+	kvfree(stream->introduced);
+	kvfree(stream->selected);
 	compat_ring_page_free(stream->ring, reader->page_cpu, &reader->page);
 	free_percpu(stream->cpus);
 	if (stream->ring)
@@ -418,8 +417,8 @@ static int stream_make(struct stream_reader *reader, const struct schedscope_str
 	if (!stream->ring || !stream->cpus)
 		return -ENOMEM;
 	if (wanted->flags & SCHEDSCOPE_STREAM_SELECT) {
-		stream->selected = vzalloc(PID_MAX_LIMIT + 1);
-		stream->introduced = vzalloc(PID_MAX_LIMIT + 1);
+		stream->selected = kvzalloc(PID_MAX_LIMIT + 1, GFP_KERNEL | __GFP_NOWARN);
+		stream->introduced = kvzalloc(PID_MAX_LIMIT + 1, GFP_KERNEL | __GFP_NOWARN);
 		if (!stream->selected || !stream->introduced)
 			return -ENOMEM;
 	}
