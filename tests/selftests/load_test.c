@@ -3,11 +3,7 @@
  * What must hold whatever the machine does: read while threads switch, wake,
  * fork and exit as fast as they can.
  */
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-
-#include "support.h"
+#include "load.h"
 
 #include "kselftest_harness.h"
 
@@ -15,58 +11,15 @@
 
 FIXTURE(load) {
 	int fd;
-	pid_t pids[4];
+	struct load load;
 };
-
-/* Threads that hand a byte round, and threads that are born and die. */
-static void *pass_on(void *data)
-{
-	int *ends = data;
-	char byte;
-
-	while (read(ends[0], &byte, 1) == 1 && write(ends[1], &byte, 1) == 1)
-		;
-	return NULL;
-}
-
-static void *do_nothing(void *data)
-{
-	return data;
-}
-
-static void make_load(void)
-{
-	int pipes[4][2], ends[4][2];
-	pthread_t thread;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	for (int i = 0; i < 4; i++)
-		if (pipe(pipes[i]))
-			_exit(1);
-	for (int i = 0; i < 4; i++) {
-		ends[i][0] = pipes[i][0];
-		ends[i][1] = pipes[(i + 1) % 4][1];
-		pthread_create(&thread, NULL, pass_on, ends[i]);
-	}
-	/* Two bytes on the way: wakers and sleepers meet on different CPUs. */
-	if (write(pipes[0][1], "ab", 2) != 2)
-		_exit(1);
-	for (;;) {
-		pthread_create(&thread, NULL, do_nothing, NULL);
-		pthread_join(thread, NULL);
-	}
-}
 
 FIXTURE_SETUP(load)
 {
 	self->fd = -1;
 	if (!module_path())
 		SKIP(return, "SCHEDSCOPE_MODULE does not name the module");
-	for (int i = 0; i < 4; i++) {
-		self->pids[i] = fork();
-		if (!self->pids[i])
-			make_load();
-	}
+	load_start(&self->load);
 	ASSERT_EQ(0, module_load(""));
 	self->fd = open(DEVICE, O_RDONLY | O_CLOEXEC);
 	ASSERT_LE(0, self->fd);
@@ -76,10 +29,7 @@ FIXTURE_TEARDOWN(load)
 {
 	if (self->fd < 0)
 		return;
-	for (int i = 0; i < 4; i++) {
-		kill(self->pids[i], SIGKILL);
-		waitpid(self->pids[i], NULL, 0);
-	}
+	load_stop(&self->load);
 	close(self->fd);
 	EXPECT_EQ(0, module_unload());
 }

@@ -24,6 +24,19 @@ static inline const struct schedscope_slicepage *page_map(int fd)
 	return page == MAP_FAILED ? NULL : page;
 }
 
+/* The page and the kernel's counts of one moment: no switch came in between. */
+static inline void counts_now(const struct schedscope_slicepage *page,
+			      struct schedscope_slicepage *out, struct kernel_counts *kernel)
+{
+	struct schedscope_slicepage again;
+
+	do {
+		page_read(page, out);
+		kernel_counts(thread_id(), kernel);
+		page_read(page, &again);
+	} while (out->slices != again.slices);
+}
+
 /* Burns CPU until @until. */
 static inline void spin_until(__u64 until)
 {

@@ -104,19 +104,6 @@ TEST_F(slice, cpu)
 	}
 }
 
-/* The page and the kernel's counts of one moment: no switch came in between. */
-static void counts_now(const struct schedscope_slicepage *page, struct schedscope_slicepage *out,
-		       struct kernel_counts *kernel)
-{
-	struct schedscope_slicepage again;
-
-	do {
-		page_read(page, out);
-		kernel_counts(thread_id(), kernel);
-		page_read(page, &again);
-	} while (out->slices != again.slices);
-}
-
 struct rival {
 	pthread_t thread;
 	atomic_int stop;

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The event stream: making one, and reading it to the last record.
+ */
+#ifndef SCHEDSCOPE_SELFTESTS_STREAM_H
+#define SCHEDSCOPE_SELFTESTS_STREAM_H
+
+#include "support.h"
+
+#define CPUS	64
+#define RING	(1U << 20)
+
+static inline struct schedscope_stream asked(__u64 ring_bytes, __u32 flags)
+{
+	return (struct schedscope_stream){
+		.bytes = sizeof(struct schedscope_stream),
+		.flags = flags,
+		.ring_bytes = ring_bytes,
+	};
+}
+
+static inline int stream_open(int device, __u64 ring_bytes, __u32 flags)
+{
+	struct schedscope_stream wanted = asked(ring_bytes, flags);
+
+	return ioctl(device, SCHEDSCOPE_IOC_STREAM, &wanted);
+}
+
+/* What was read, and what the stream says of itself. */
+struct seen {
+	__u64 records[CPUS];	/* but for LOST, CPU_STATS and the walk's */
+	__u64 last_ns[CPUS];
+	__u64 lost[CPUS];	/* told in LOST records */
+	__u64 produced[CPUS];	/* told in CPU_STATS */
+	__u64 stats_lost[CPUS];
+	__u64 switches[CPUS];
+	__u64 stats_switches[CPUS];
+	__u64 gaps;
+	__u64 walked;
+	__u64 wrong;		/* records that cannot be */
+	pid_t watched;
+	__u64 watched_switches;	/* switches away from it */
+	__u64 watched_yields;
+	__u64 watched_walked;
+	__u64 others;		/* switches that have no selected thread in them */
+};
+
+static inline bool kind_is_known(const struct schedscope_rec *rec)
+{
+	static const size_t sizes[] = {
+		[SCHEDSCOPE_REC_SWITCH] = sizeof(struct schedscope_switch),
+		[SCHEDSCOPE_REC_WAKING] = sizeof(struct schedscope_waking),
+		[SCHEDSCOPE_REC_WAKEUP_NEW] = sizeof(struct schedscope_waking),
+		[SCHEDSCOPE_REC_FORK] = sizeof(struct schedscope_fork),
+		[SCHEDSCOPE_REC_EXEC] = sizeof(struct schedscope_exec),
+		[SCHEDSCOPE_REC_EXIT] = sizeof(struct schedscope_exit),
+		[SCHEDSCOPE_REC_MIGRATE] = sizeof(struct schedscope_migrate),
+		[SCHEDSCOPE_REC_TASK] = sizeof(struct schedscope_task),
+		[SCHEDSCOPE_REC_LOST] = sizeof(struct schedscope_lost),
+		[SCHEDSCOPE_REC_CPU_STATS] = sizeof(struct schedscope_cpu_stats),
+	};
+
+	return rec->kind && rec->kind < sizeof(sizes) / sizeof(*sizes) &&
+	       rec->size == sizes[rec->kind];
+}
+
+static inline void see_switch(struct seen *seen, const struct schedscope_switch *rec)
+{
+	seen->switches[rec->rec.cpu]++;
+	if (rec->prev_tid == (__u32)seen->watched) {
+		seen->watched_switches++;
+		seen->watched_yields += !!(rec->rec.flags & SCHEDSCOPE_SWITCH_YIELD);
+	} else if (rec->next_tid != (__u32)seen->watched) {
+		seen->others++;
+	}
+}
+
+static inline void see(struct seen *seen, const struct schedscope_rec *rec)
+{
+	const struct schedscope_cpu_stats *stats = (const void *)rec;
+	const struct schedscope_lost *lost = (const void *)rec;
+	__u16 cpu = rec->cpu;
+
+	if (!kind_is_known(rec)) {
+		seen->wrong++;
+		return;
+	}
+	if (cpu == SCHEDSCOPE_CPU_NONE) {
+		const struct schedscope_task *task = (const void *)rec;
+
+		seen->walked++;
+		seen->watched_walked += task->tid == (__u32)seen->watched;
+		seen->wrong += rec->kind != SCHEDSCOPE_REC_TASK ||
+			       !(rec->flags & (SCHEDSCOPE_TASK_BEGIN | SCHEDSCOPE_TASK_END));
+		return;
+	}
+	if (cpu >= CPUS) {
+		seen->wrong++;
+		return;
+	}
+	if (rec->kind == SCHEDSCOPE_REC_CPU_STATS) {
+		seen->produced[cpu] = stats->produced;
+		seen->stats_lost[cpu] = stats->lost[SCHEDSCOPE_LOST_RING_FULL];
+		seen->stats_switches[cpu] = stats->switches;
+		return;
+	}
+	/* A CPU's records are in the order of their times, gaps among them. */
+	seen->wrong += rec->time_ns < seen->last_ns[cpu];
+	seen->last_ns[cpu] = rec->time_ns;
+	if (rec->kind == SCHEDSCOPE_REC_LOST) {
+		seen->wrong += lost->begin_ns > lost->end_ns || !lost->count;
+		seen->lost[cpu] += lost->count;
+		seen->gaps++;
+		return;
+	}
+	seen->records[cpu]++;
+	if (rec->kind == SCHEDSCOPE_REC_SWITCH)
+		see_switch(seen, (const void *)rec);
+}
+
+/* Reads until there is nothing; bytes read, or a negative errno. */
+static inline ssize_t drain(int fd, struct seen *seen, size_t room)
+{
+	static __u64 buffer[1 << 15];
+	ssize_t got, all = 0;
+
+	while ((got = read(fd, buffer, room)) > 0) {
+		for (ssize_t at = 0; at < got;) {
+			const struct schedscope_rec *rec = (const void *)((char *)buffer + at);
+
+			if (rec->size < sizeof(*rec) || at + rec->size > got) {
+				seen->wrong++;
+				break;
+			}
+			see(seen, rec);
+			at += rec->size;
+		}
+		all += got;
+	}
+	return got < 0 ? -errno : all;
+}
+
+/* Produced = kept + lost, by CPU; the gaps tell of each that is lost. */
+static inline bool adds_up(const struct seen *seen)
+{
+	for (int cpu = 0; cpu < CPUS; cpu++)
+		if (seen->produced[cpu] != seen->records[cpu] + seen->lost[cpu] ||
+		    seen->lost[cpu] != seen->stats_lost[cpu]) {
+			printf("# CPU %d: produced %llu, read %llu, lost %llu, counted as lost %llu\n",
+			       cpu, seen->produced[cpu], seen->records[cpu], seen->lost[cpu],
+			       seen->stats_lost[cpu]);
+			return false;
+		}
+	return true;
+}
+
+static inline __u64 sum(const __u64 *of)
+{
+	__u64 all = 0;
+
+	for (int cpu = 0; cpu < CPUS; cpu++)
+		all += of[cpu];
+	return all;
+}
+
+static inline bool finish(int fd, struct seen *seen)
+{
+	return !ioctl(fd, SCHEDSCOPE_STREAM_IOC_STOP) && drain(fd, seen, 1 << 18) >= 0 &&
+	       !ioctl(fd, SCHEDSCOPE_STREAM_IOC_STATS) && drain(fd, seen, 1 << 18) > 0 &&
+	       drain(fd, seen, 1 << 18) == 0;
+}
+
+#endif /* SCHEDSCOPE_SELFTESTS_STREAM_H */
