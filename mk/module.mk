@@ -27,6 +27,15 @@ vm-module-%:
 	+$(Q)kdir=$$(tests/vm/kernels kdir $*) && release=$$(tests/vm/kernels release $*) && \
 	  cc=$$(tests/vm/kernels cc $*) && tests/vm/kernels with $* $(call build_module,$$kdir,$$release,$$cc)
 
-$(BUILD)/ledger-math-test: module/ledger_math_test.c module/ledger_math.h
+# The unit tests of the module's arithmetic: here in user space, and on the debug kernel by KUnit.
+$(BUILD)/ledger-math-test: module/ledger_math_test.c module/ledger_math.h $(wildcard tests/kunit/*/*.h)
 	$(call say,CC,$@)
-	$(Q)mkdir -p $(@D) && $(CC) -O2 -g -Wall -Wextra -Werror -Imodule -o $@ $<
+	$(Q)mkdir -p $(@D) && $(CC) -O2 -g -Wall -Wextra -Werror -Itests/kunit -Imodule -o $@ $<
+
+.PHONY: kunit-module
+kunit-module:
+	$(Q)tests/vm/kernels fetch debug
+	$(call say,KBUILD,debug kunit)
+	+$(Q)mkdir -p $(BUILD)/kunit && ln -srf tests/kunit/Kbuild module/ledger_math_test.c $(BUILD)/kunit && \
+	  $(MAKE) --no-print-directory -s -C "$$(tests/vm/kernels kdir debug)" M=$(CURDIR)/$(BUILD)/kunit \
+	  MODULE_SOURCE=$(CURDIR)/module CC="$$(tests/vm/kernels cc debug)" $(MODULE_FLAGS) modules
