@@ -103,8 +103,8 @@ demo-ready: $(BUILD)/schedscope vm-module-$(KERNEL)
 
 .PHONY: test
 test: deps
-	@$(MAKE) --no-print-directory $(PARALLEL) test-ready
-	@KERNELS='$(KERNELS)' tests/run
+	@$(MAKE) --no-print-directory $(PARALLEL) test-ready $(if $(filter too,$(DEBUG)),test-debug-ready)
+	@KERNELS='$(KERNELS)' DEBUG=$(DEBUG) tests/run
 
 .PHONY: test-ready
 test-ready: $(BUILD)/schedscope $(BUILD)/unit-tests $(BUILD)/golden $(BUILD)/ledger-math-test \
@@ -122,6 +122,7 @@ help:
 #: make deps            install the Debian packages that building and testing need
 #: make demo            the main job, in a VM: build/demo/report.html and more
 #: make test            all tests; closes on "N passed, N failed, N skipped"
+#: make test-debug      the tests in a VM on a kernel that looks for bugs, which it builds once
 #: make vm [KERNEL=6.1|6.12|6.12-rt|7|debug] [CPUS=n] [CMD='...']   a VM that sees this tree, with a shell or CMD
 #: make bench           what it costs, beside perf and an empty probe: build/bench/results.json
 #: make check           format, clang-tidy, checkpatch, sparse, shellcheck

@@ -7,6 +7,15 @@ KSELFTEST := $(BUILD)/kselftest
 vm: vm-module-$(KERNEL)
 	@tests/vm/run --kernel $(KERNEL) --cpus $(CPUS) $(if $(CMD),-- bash -c '$(subst ','\'',$(CMD))')
 
+# The debug kernel: 8 minutes to build, once.
+.PHONY: test-debug
+test-debug: deps
+	@$(MAKE) --no-print-directory $(PARALLEL) test-debug-ready
+	@DEBUG=only tests/run
+
+.PHONY: test-debug-ready
+test-debug-ready: $(BUILD)/schedscope $(BUILD)/golden vm-module-debug kunit-module selftests
+
 .PHONY: selftests
 selftests:
 	$(call say,KSFT,$(KSELFTEST))
