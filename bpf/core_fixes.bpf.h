@@ -15,17 +15,35 @@ const volatile __u64 rr_slice_ns = 0; /* sysctl sched_rr_timeslice_ms */
  * What the scheduler granted, 0 when it has no such thing: CFS had none before
  * commit 147f3efaa241 ("sched/fair: Implement an EEVDF-like scheduling policy", 6.6).
  */
-static __always_inline __u32 nominal_slice(const struct task_struct *task)
+static __always_inline __u32 granted_slice(__u32 policy, int prio, __u64 dl_runtime,
+					   __u64 fair_slice)
 {
 	__u64 slice = 0;
 
-	if (task->policy == TASK_SCHED_RR)
+	if (policy == TASK_SCHED_RR)
 		slice = rr_slice_ns;
-	else if (task->policy == TASK_SCHED_DEADLINE)
-		slice = task->dl.dl_runtime;
-	else if (task->prio >= 100 && bpf_core_field_exists(task->se.slice))
-		slice = task->se.slice;
+	else if (policy == TASK_SCHED_DEADLINE)
+		slice = dl_runtime;
+	else if (prio >= 100)
+		slice = fair_slice;
 	return slice > 0xffffffff ? 0xffffffff : slice;
+}
+
+static __always_inline __u32 nominal_slice(const struct task_struct *task)
+{
+	return granted_slice(task->policy, task->prio, task->dl.dl_runtime,
+			     bpf_core_field_exists(task->se.slice) ? task->se.slice : 0);
+}
+
+/* Of a task whose pointer the verifier does not trust. */
+static __always_inline __u32 nominal_slice_read(const struct task_struct *task)
+{
+	__u64 fair_slice = 0;
+
+	if (bpf_core_field_exists(task->se.slice))
+		fair_slice = BPF_CORE_READ(task, se.slice);
+	return granted_slice(BPF_CORE_READ(task, policy), BPF_CORE_READ(task, prio),
+			     BPF_CORE_READ(task, dl.dl_runtime), fair_slice);
 }
 
 /*

@@ -1,19 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which threads are recorded. A child of one that is, is too. */
+/*
+ * Which threads are recorded: those that have a reason to be. A thread may have several, and may
+ * lose one: it is selected as long as it has any.
+ */
 #ifndef _SCHEDSCOPE_FILTER_BPF_H
 #define _SCHEDSCOPE_FILTER_BPF_H
 
 #include "kernel_types.bpf.h"
+#include "rules.bpf.h"
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
+
+#define SELECTED_BY_ID		(1 << 0) /* named by the agent, or made by such a one */
+#define SELECTED_BY_CGROUP	(1 << 1) /* as long as it is in a cgroup of the rules */
+#define SELECTED_BY_COMM	(1 << 2) /* as long as its name matches one */
 
 const volatile bool filtering = false;
 
-/* tid -> start_time, 0 when the agent selected it and any will do. */
+struct selection {
+	__u64 start_ns; /* start_time, 0 when the agent selected it and any will do */
+	__u32 reasons;	/* SELECTED_BY_*; 0: it had one */
+	__u32 unused;
+};
+
+/* By tid. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1 << 17);
 	__type(key, __u32);
-	__type(value, __u64);
+	__type(value, struct selection);
 } selected_tids SEC(".maps");
 
 /* Neighbours of recorded threads whose identity was sent; tid -> start_time. */
@@ -29,30 +44,103 @@ __u64 selection_failed = 0;
 
 static __always_inline bool is_selected(__u32 tid)
 {
-	return !filtering || bpf_map_lookup_elem(&selected_tids, &tid);
+	struct selection *known;
+
+	if (!filtering)
+		return true;
+	known = bpf_map_lookup_elem(&selected_tids, &tid);
+	return known && known->reasons;
 }
 
+static __always_inline void select_for(__u32 tid, __u64 start_ns, __u32 reasons)
+{
+	struct selection fresh = { .start_ns = start_ns, .reasons = reasons };
+
+	if (bpf_map_update_elem(&selected_tids, &tid, &fresh, BPF_ANY))
+		__sync_fetch_and_add(&selection_failed, 1);
+}
+
+/*
+ * Gives a thread a reason to be recorded, or takes it away; whether it is now recorded and was not
+ * before, or the other way round. Atomic, since different events tell of different reasons.
+ */
+static __always_inline bool set_reason(__u32 tid, __u64 start_ns, __u32 reason, bool holds)
+{
+	struct selection *known = bpf_map_lookup_elem(&selected_tids, &tid);
+	__u32 before;
+
+	if (!known || (known->start_ns && known->start_ns != start_ns)) {
+		if (holds)
+			select_for(tid, start_ns, reason);
+		return holds;
+	}
+	if (holds) {
+		before = __sync_fetch_and_or(&known->reasons, reason);
+		return !before;
+	}
+	before = __sync_fetch_and_and(&known->reasons, ~reason);
+	return before && !(before & ~reason);
+}
+
+/* A new thread has its maker's reason, if that is one to inherit, and those of the rules. */
 static __always_inline void select_child(struct task_struct *parent, struct task_struct *child)
 {
-	__u32 tid = child->pid;
-	__u64 start = child->start_time;
+	__u32 parent_tid = parent->pid;
+	struct selection *known;
+	__u32 reasons;
 
-	if (!filtering || !is_selected(parent->pid))
+	if (!filtering)
 		return;
-	if (bpf_map_update_elem(&selected_tids, &tid, &start, BPF_ANY))
-		__sync_fetch_and_add(&selection_failed, 1);
+	known = bpf_map_lookup_elem(&selected_tids, &parent_tid);
+	reasons = known ? known->reasons & SELECTED_BY_ID : 0;
+	if (in_selected_cgroup(child))
+		reasons |= SELECTED_BY_CGROUP;
+	if (has_selected_comm(child->comm))
+		reasons |= SELECTED_BY_COMM;
+	if (reasons)
+		select_for(child->pid, child->start_time, reasons);
+}
+
+/* A thread that calls execve takes its group leader's tid, and keeps its reasons. */
+static __always_inline void keep_reasons(int old_tid, struct task_struct *task)
+{
+	struct selection *known;
+
+	if (!filtering || old_tid == task->pid)
+		return;
+	known = bpf_map_lookup_elem(&selected_tids, &old_tid);
+	if (known && known->reasons)
+		select_for(task->pid, task->start_time, known->reasons);
+}
+
+/*
+ * The walk at the start: who the rules select of those that are there. Events go on meanwhile:
+ * a move that this reading missed is told of after it was made, hence the second look. (A name
+ * is told of before it is made. One that changes just here may keep what its old name gave it.)
+ */
+static __always_inline void select_by_rules(struct task_struct *task)
+{
+	bool is_in = in_selected_cgroup(task);
+
+	if (is_in) {
+		set_reason(task->pid, task->start_time, SELECTED_BY_CGROUP, true);
+		if (!in_selected_cgroup(task))
+			set_reason(task->pid, task->start_time, SELECTED_BY_CGROUP, false);
+	}
+	if (has_selected_comm(task->comm))
+		set_reason(task->pid, task->start_time, SELECTED_BY_COMM, true);
 }
 
 /* At a thread's last switch, when its tid may already be a new thread's. */
 static __always_inline void deselect(struct task_struct *task)
 {
+	struct selection *known;
 	__u32 tid = task->pid;
-	__u64 *start;
 
 	if (!filtering)
 		return;
-	start = bpf_map_lookup_elem(&selected_tids, &tid);
-	if (start && (!*start || *start == task->start_time))
+	known = bpf_map_lookup_elem(&selected_tids, &tid);
+	if (known && (!known->start_ns || known->start_ns == task->start_time))
 		bpf_map_delete_elem(&selected_tids, &tid);
 }
 

@@ -35,11 +35,42 @@ struct kernfs_node {
 };
 
 struct cgroup {
+	int level;
 	struct kernfs_node *kn;
+	struct cgroup *ancestors[]; /* the root first; from 6.1 */
 };
 
 struct css_set {
 	struct cgroup *dfl_cgrp;
+};
+
+struct list_head {
+	struct list_head *next;
+};
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct pid_namespace {
+	struct ns_common ns;
+};
+
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+};
+
+struct pid {
+	unsigned int level;
+	struct upid numbers[]; /* of the first namespace, …, of its own: level + 1 of them */
+};
+
+#define KERNEL_PIDTYPE_TGID	1
+
+struct signal_struct {
+	struct list_head thread_head;
+	struct pid *pids[4];
 };
 
 struct task_struct {
@@ -57,6 +88,9 @@ struct task_struct {
 	struct sched_entity se;
 	struct sched_dl_entity dl;
 	struct task_struct *real_parent;
+	struct signal_struct *signal;
+	struct list_head thread_node;
+	struct pid *thread_pid;
 	struct css_set *cgroups;
 	unsigned long nvcsw;
 	unsigned long nivcsw;

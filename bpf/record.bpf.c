@@ -17,6 +17,7 @@
 #include "core_fixes.bpf.h"
 #include "filter.bpf.h"
 #include "ring.bpf.h"
+#include "rules.bpf.h"
 #include "slice_end.bpf.h"
 #include "task.bpf.h"
 #include "uapi/schedscope.h"
@@ -25,6 +26,8 @@ char LICENSE[] SEC("license") = "GPL";
 
 /* The flag of the walk that runs: SCHEDSCOPE_TASK_BEGIN or SCHEDSCOPE_TASK_END. */
 __u16 walk_flag = 0;
+
+#define MOST_THREADS	(1 << 22) /* the kernel's PID_MAX_LIMIT */
 
 struct here {
 	__u32 cpu;
@@ -57,6 +60,19 @@ static __always_inline void *reserve_here(const struct here *here, __u16 kind, _
 	return reserve(here->state, here->cpu, here->now, kind, size, here->interruptible);
 }
 
+static __always_inline void send_namespace(struct here *here, struct task_struct *task)
+{
+	struct schedscope_namespace *rec;
+
+	if (!namespace_level(task))
+		return;
+	rec = reserve_here(here, SCHEDSCOPE_REC_NAMESPACE, sizeof(*rec));
+	if (!rec)
+		return;
+	fill_namespace(rec, task);
+	submit(rec);
+}
+
 static __always_inline void send_task(struct here *here, struct task_struct *task)
 {
 	struct schedscope_task *rec = reserve_here(here, SCHEDSCOPE_REC_TASK, sizeof(*rec));
@@ -67,6 +83,7 @@ static __always_inline void send_task(struct here *here, struct task_struct *tas
 	if (!is_selected(task->pid))
 		rec->rec.flags |= SCHEDSCOPE_TASK_BYSTANDER;
 	submit(rec);
+	send_namespace(here, task);
 }
 
 /* Who a neighbour of a recorded thread is; without a filter everybody is recorded. */
@@ -91,8 +108,11 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	here.state->current = (__u64)next;
 	here.state->seen_switches++;
 	flags = take_cause(here.state, prev, preempt, prev_state, &resched_tid);
-	if (!is_selected(prev->pid) && !is_selected(next->pid))
+	if (!is_selected(prev->pid) && !is_selected(next->pid)) {
+		if (!preempt && prev_state & TASK_DEAD)
+			deselect(prev); /* it may have been */
 		return 0;
+	}
 
 	introduce(&here, prev);
 	introduce(&here, next);
@@ -203,7 +223,10 @@ static __always_inline void send_exec(struct task_struct *task, int old_pid)
 	struct schedscope_exec *rec;
 	struct here here;
 
-	if (!get_here(&here) || !is_selected(task->pid))
+	if (!get_here(&here))
+		return;
+	keep_reasons(old_pid, task);
+	if (!is_selected(task->pid))
 		return;
 	rec = reserve_here(&here, SCHEDSCOPE_REC_EXEC, sizeof(*rec));
 	if (rec) {
@@ -268,21 +291,50 @@ int BPF_PROG(on_migrate, struct task_struct *task, int to_cpu)
 	return 0;
 }
 
+/*
+ * A TASK record of what may have changed whether its thread is selected. One that comes into the
+ * selection is read after it is in, and one that leaves has left before it is out: nothing of the
+ * time in between is taken for certain.
+ */
+static __always_inline struct schedscope_task *reserve_moved(struct here *here, bool selected)
+{
+	if (selected)
+		here->now = bpf_ktime_get_ns();
+	return reserve_here(here, SCHEDSCOPE_REC_TASK, sizeof(struct schedscope_task));
+}
+
+static __always_inline __u16 moved_flags(bool selected)
+{
+	return SCHEDSCOPE_TASK_MOVED | (selected ? 0 : SCHEDSCOPE_TASK_BYSTANDER);
+}
+
 /* Called before the name changes: the record takes the new one. */
 static __always_inline void send_rename(struct task_struct *task, const char *comm)
 {
 	struct schedscope_task *rec;
+	bool crosses = false;
 	struct here here;
+	bool selected;
 
-	if (!get_here(&here) || !is_selected(task->pid))
+	if (!get_here(&here))
 		return;
-	rec = reserve_here(&here, SCHEDSCOPE_REC_TASK, sizeof(*rec));
+	if (comm_glob_count)
+		crosses = set_reason(task->pid, task->start_time, SELECTED_BY_COMM,
+				     has_selected_comm(comm));
+	selected = is_selected(task->pid);
+	if (!selected && !crosses)
+		return;
+	rec = reserve_moved(&here, selected);
 	if (!rec)
 		return;
 	fill_task(rec, task);
+	if (crosses)
+		rec->rec.flags |= moved_flags(selected);
 	__builtin_memset(rec->comm, 0, sizeof(rec->comm));
 	bpf_probe_read_kernel_str(rec->comm, sizeof(rec->comm), comm);
 	submit(rec);
+	if (crosses)
+		send_namespace(&here, task);
 }
 
 SEC("tp_btf/task_rename")
@@ -290,6 +342,82 @@ int BPF_PROG(on_rename, struct task_struct *task, const char *comm)
 {
 	keep_cpu();
 	send_rename(task, comm);
+	release_cpu();
+	return 0;
+}
+
+/* A thread is in another cgroup. */
+static __always_inline void thread_moved(struct task_struct *task)
+{
+	__u32 tid = BPF_CORE_READ(task, pid);
+	struct schedscope_task *rec;
+	bool crosses = false;
+	struct here here;
+	bool selected;
+
+	if (!get_here(&here))
+		return;
+	if (selects_cgroups)
+		crosses = set_reason(tid, BPF_CORE_READ(task, start_time), SELECTED_BY_CGROUP,
+				     in_selected_cgroup(task));
+	selected = is_selected(tid);
+	if (!selected && !crosses)
+		return;
+	rec = reserve_moved(&here, selected);
+	if (!rec)
+		return;
+	fill_task(rec, task);
+	rec->rec.flags |= moved_flags(selected);
+	submit(rec);
+	if (crosses)
+		send_namespace(&here, task);
+}
+
+struct group_walk {
+	struct list_head *at;
+	struct list_head *head;
+};
+
+/* The group's list is the kernel's own, read as it reads it: under RCU, which every program is. */
+static long next_of_group(__u32 index, struct group_walk *walk)
+{
+	struct list_head *at = walk->at;
+
+	thread_moved((void *)at - bpf_core_field_offset(struct task_struct, thread_node));
+	walk->at = BPF_CORE_READ(at, next);
+	return !walk->at || walk->at == walk->head;
+}
+
+/* A whole process moves at once. */
+static __always_inline void moved(struct cgroup *cgroup, struct task_struct *task, bool threadgroup)
+{
+	struct group_walk walk;
+	struct list_head *head;
+
+	/* A move in a hierarchy of version 1 moves nobody here. */
+	if (!recording || BPF_CORE_READ(task, cgroups, dfl_cgrp) != cgroup)
+		return;
+	if (!threadgroup) {
+		thread_moved(task);
+		return;
+	}
+	head = (void *)BPF_CORE_READ(task, signal) +
+	       bpf_core_field_offset(struct signal_struct, thread_head);
+	walk.head = head;
+	walk.at = BPF_CORE_READ(head, next);
+	bpf_loop(MOST_THREADS, next_of_group, &walk, 0);
+}
+
+/*
+ * Called after the move. Nobody forks in a process that moves: who is made after it is made in the
+ * new cgroup.
+ */
+SEC("?tp_btf/cgroup_attach_task")
+int BPF_PROG(on_cgroup_attach, struct cgroup *cgroup, const char *path, struct task_struct *task,
+	     bool threadgroup)
+{
+	keep_cpu();
+	moved(cgroup, task, threadgroup);
 	release_cpu();
 	return 0;
 }
@@ -314,6 +442,18 @@ int BPF_PROG(on_timer_exit, int vector)
 	return 0;
 }
 
+static __always_inline void walk_namespace(struct seq_file *seq, struct task_struct *task)
+{
+	struct schedscope_namespace rec = {};
+
+	if (!namespace_level(task))
+		return;
+	fill_header(&rec.rec, bpf_ktime_get_ns(), SCHEDSCOPE_REC_NAMESPACE, sizeof(rec),
+		    SCHEDSCOPE_CPU_NONE);
+	fill_namespace(&rec, task);
+	bpf_seq_write(seq, &rec, sizeof(rec));
+}
+
 /* All threads, as records for the agent to read: at the start and at the end. */
 SEC("iter/task")
 int walk_tasks(struct bpf_iter__task *ctx)
@@ -321,12 +461,18 @@ int walk_tasks(struct bpf_iter__task *ctx)
 	struct task_struct *task = ctx->task;
 	struct schedscope_task rec = {};
 
-	if (!task || !task->pid || !is_selected(task->pid))
+	if (!task || !task->pid)
+		return 0;
+	if (filtering && walk_flag == SCHEDSCOPE_TASK_BEGIN)
+		select_by_rules(task);
+	if (!is_selected(task->pid))
 		return 0;
 	fill_header(&rec.rec, bpf_ktime_get_ns(), SCHEDSCOPE_REC_TASK, sizeof(rec),
 		    SCHEDSCOPE_CPU_NONE);
 	fill_task(&rec, task);
 	rec.rec.flags |= walk_flag;
 	bpf_seq_write(ctx->meta->seq, &rec, sizeof(rec));
+	if (walk_flag == SCHEDSCOPE_TASK_BEGIN)
+		walk_namespace(ctx->meta->seq, task);
 	return 0;
 }

@@ -37,7 +37,9 @@
 #define SCHEDSCOPE_REC_USER_END		16
 #define SCHEDSCOPE_REC_USER_NAME	17
 #define SCHEDSCOPE_REC_USER_CARRIER	18
-#define SCHEDSCOPE_REC_MAX		18
+#define SCHEDSCOPE_REC_CGROUP		22
+#define SCHEDSCOPE_REC_NAMESPACE	23
+#define SCHEDSCOPE_REC_MAX		23
 
 /*
  * In the flags of any record: it is the second witness's. The first one's say the same; an
@@ -196,7 +198,8 @@ struct schedscope_migrate {
 #define SCHEDSCOPE_TASK_END		(1 << 2) /* from the walk at its end */
 #define SCHEDSCOPE_TASK_ON_CPU		(1 << 3) /* was on a CPU when it was read */
 #define SCHEDSCOPE_TASK_ON_RQ		(1 << 4) /* was in a run queue when it was read */
-#define SCHEDSCOPE_TASK_BYSTANDER	(1 << 5) /* not selected, but met one that is */
+#define SCHEDSCOPE_TASK_BYSTANDER	(1 << 5) /* not selected, but met one that is, or was */
+#define SCHEDSCOPE_TASK_MOVED		(1 << 6) /* its cgroup, or if it is selected, has changed */
 
 /**
  * struct schedscope_task - who a thread is; sent once, and again when it changes
@@ -236,6 +239,42 @@ struct schedscope_task {
 	__u32 policy;
 	__u32 task_cpu;
 	__u8 comm[SCHEDSCOPE_COMM_LEN];
+};
+
+#define SCHEDSCOPE_CGROUP_PART_LEN	224
+
+/**
+ * struct schedscope_cgroup - the path of a cgroup, or a part of it
+ * @rec: header
+ * @cgroup_id: cgroup v2 id
+ * @at: where in the path @part begins
+ * @path_bytes: length of the whole path; records of @at = 0, 224, … make it up
+ * @part: bytes, NUL-padded, not trusted; the path begins with / at the recorder's cgroup2 mount
+ */
+struct schedscope_cgroup {
+	struct schedscope_rec rec;
+	__u64 cgroup_id;
+	__u32 at;
+	__u32 path_bytes;
+	__u8 part[SCHEDSCOPE_CGROUP_PART_LEN];
+};
+
+/**
+ * struct schedscope_namespace - a thread as its own pid namespace sees it; follows its REC_TASK
+ * @rec: header
+ * @tid: thread
+ * @level: how deep its namespace is, from 1 up: threads of the first one have no such record
+ * @ns_tid: its tid there
+ * @ns_pid: its process there
+ * @ns_id: number of the namespace, as in /proc/PID/ns/pid
+ */
+struct schedscope_namespace {
+	struct schedscope_rec rec;
+	__u32 tid;
+	__u32 level;
+	__u32 ns_tid;
+	__u32 ns_pid;
+	__u64 ns_id;
 };
 
 /* Why records were lost: append-only. */

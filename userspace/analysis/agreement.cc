@@ -307,7 +307,7 @@ bool Agreement::run_agrees(const Row& row, const ThreadReport::Judge& judge) con
 // The module's ledger; nothing when there are no two readings to compare.
 std::optional<bool> Agreement::compare_ledger(const Row& row, ThreadReport& thread,
                                               Report& report) const {
-  if (thread.who.start_ns == 0) return std::nullopt;
+  if (thread.who.start_ns == 0 || thread.who.partial) return std::nullopt;
   const std::uint32_t index = ledger_of_.find({thread.who.tid, thread.who.start_ns});
   if (index == timeline::no_index) return std::nullopt;
   const Ledger& ledger = ledgers_[index];

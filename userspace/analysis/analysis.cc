@@ -72,6 +72,12 @@ class Fan final : public timeline::Sink {
     for (Pass* pass : clipped_) pass->user_switch(user, at_ns);
   }
 
+  void in_cgroup(timeline::ThreadIndex thread, std::uint64_t cgroup_id, std::uint64_t from_ns,
+                 bool told) override {
+    for (Pass* pass : whole_) pass->in_cgroup(thread, cgroup_id, from_ns, told);
+    for (Pass* pass : clipped_) pass->in_cgroup(thread, cgroup_id, from_ns, told);
+  }
+
   void record(RecordView record) override {
     for (Pass* pass : records_) pass->record(record);
   }

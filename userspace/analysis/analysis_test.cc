@@ -143,6 +143,9 @@ TEST(Conservation, ProducedIsKeptAndLost) {
   EXPECT_EQ(report.overhead_ns_per_switch, 100.0);
   // 2 % of the time while it was measured, and 1 % for the recorder itself, on two CPUs.
   EXPECT_NEAR(report.overhead_cpu_percent.value_or(0), (2.0 + 1.0) / 2, 1e-9);
+  EXPECT_EQ(report.agent_cpu_ns, 1'100'000U);
+  EXPECT_NEAR(report.agent_core_percent.value_or(0), 1.0, 1e-9);
+  EXPECT_EQ(report.recorded_switches, 20U);
   EXPECT_TRUE(has(report, "lost"));
 
   stats.produced = 36;
@@ -331,7 +334,7 @@ TEST(Agreement, NothingIsJudgedAcrossAGap) {
   const Report report = analyse(s, 110 * ms);
   EXPECT_FALSE(report.kernel_counts_agree.has_value());
   ASSERT_EQ(report.gaps.size(), 1U);
-  EXPECT_EQ(report.gaps[0].first, 101 * ms);
+  EXPECT_EQ(report.gaps[0].begin_ns, 101 * ms);
 }
 
 // GOLDEN inversion: the low one holds what the high one waits for, the middle one runs.

@@ -3,6 +3,8 @@
 // Records: produced = kept + lost by cause, on each CPU, over the whole capture.
 #include <algorithm>
 #include <array>
+#include <string>
+#include <utility>
 
 #include "analysis/passes.h"
 #include "schema/record.h"
@@ -20,7 +22,8 @@ class Conservation final : public Pass {
   void record(RecordView record) override {
     const std::uint16_t kind = record.kind();
     Row& row = record.cpu() == SCHEDSCOPE_CPU_NONE ? no_cpu_ : at(rows_, record.cpu());
-    if (kind >= SCHEDSCOPE_REC_SWITCH && kind <= SCHEDSCOPE_REC_TASK) {
+    if ((kind >= SCHEDSCOPE_REC_SWITCH && kind <= SCHEDSCOPE_REC_TASK) ||
+        kind == SCHEDSCOPE_REC_NAMESPACE) {
       ++row.kept;
     } else if (kind >= SCHEDSCOPE_REC_USER_SWITCH && kind <= SCHEDSCOPE_REC_USER_CARRIER) {
       ++told_;
@@ -81,7 +84,12 @@ class Conservation final : public Pass {
   }
 
   void lost(const schedscope_lost& record) {
-    gaps_.emplace_back(record.begin_ns, record.end_ns);
+    Gap gap{.begin_ns = record.begin_ns,
+            .end_ns = record.end_ns,
+            .count = record.count,
+            .cause = std::string(lost_cause_name(record.cause))};
+    if (record.rec.cpu != SCHEDSCOPE_CPU_NONE) gap.cpu = record.rec.cpu;
+    gaps_.push_back(std::move(gap));
     if (record.cause < SCHEDSCOPE_LOST_CAUSES) marked_[record.cause] += record.count;
   }
 
@@ -95,7 +103,7 @@ class Conservation final : public Pass {
   Row no_cpu_;
   std::uint64_t told_ = 0;
   Causes marked_{};  // by the gaps in the stream
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> gaps_;
+  std::vector<Gap> gaps_;
 };
 
 }  // namespace

@@ -93,9 +93,10 @@ void Findings::trust(Report& report) const {
   for (const auto& [cause, count] : report.lost) lost += count;
   if (lost != 0 || !report.gaps.empty()) {
     std::uint64_t covered = 0, until = 0;
-    for (const auto& [begin, end] : report.gaps) {
-      if (end > std::max(until, begin)) covered += end - std::max(until, begin);
-      until = std::max(until, end);
+    for (const Gap& gap : report.gaps) {
+      const std::uint64_t from = std::max(until, gap.begin_ns);
+      if (gap.end_ns > from) covered += gap.end_ns - from;
+      until = std::max(until, gap.end_ns);
     }
     std::string where =
         report.gaps.empty()

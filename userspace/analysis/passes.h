@@ -14,6 +14,7 @@ std::unique_ptr<Pass> make_preemptors(const Setup& setup);
 std::unique_ptr<Pass> make_wakers(const Setup& setup);
 std::unique_ptr<Pass> make_cpus(const Setup& setup);
 std::unique_ptr<Pass> make_users(const Setup& setup);
+std::unique_ptr<Pass> make_cgroups(const Setup& setup);
 std::unique_ptr<Pass> make_identities(const Setup& setup);
 std::unique_ptr<Pass> make_conservation(const Setup& setup);
 std::unique_ptr<Pass> make_overhead(const Setup& setup);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -74,11 +75,29 @@ struct CpuReport {
   std::uint64_t run_ns = 0, idle_ns = 0, unknown_ns = 0, switches = 0;
 };
 
+// What the threads of one cgroup did while they were in it, not below it.
+struct CgroupReport {
+  std::uint64_t id = 0;  // 0: those whose cgroup is not known
+  std::string path{};    // bytes as the recorder saw it; "" when not known
+  std::uint64_t threads = 0;
+  std::uint64_t run_ns = 0, wait_ns = 0, sleep_ns = 0, block_ns = 0, unknown_ns = 0;
+};
+
 struct UserReport {
   timeline::UserThread who;
   std::vector<std::uint64_t> state_ns;  // by UserState
   std::uint64_t wall_ns = 0;
   std::uint64_t switches = 0;  // times it was switched to
+};
+
+// A stretch in which one source lost records.
+struct Gap {
+  std::uint64_t begin_ns = 0, end_ns = 0;  // of the first and the last that was lost
+  std::uint64_t count = 0;
+  std::string cause{};
+  std::optional<std::uint16_t> cpu{};  // whose ring it was
+
+  auto operator<=>(const Gap&) const = default;
 };
 
 enum class Severity : std::uint8_t { info, notice, warning };
@@ -106,10 +125,11 @@ struct Report {
   std::uint64_t produced = 0, kept = 0, switches = 0;
   std::map<std::string, std::uint64_t> lost;  // by cause, only what is not 0
   std::uint64_t late_records = 0, unknown_records = 0, clock_reversals = 0, discontinuities = 0;
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> gaps;  // [begin_ns, end_ns] of each loss
+  std::vector<Gap> gaps;  // in the order of their times
 
   // Absent: the capture does not hold what the check needs.
-  std::optional<bool> records_conserved, threads_conserved, cpus_conserved, user_threads_conserved;
+  std::optional<bool> records_conserved, threads_conserved, cpus_conserved, user_threads_conserved,
+      cgroups_conserved;
   std::optional<bool> bpf_module_agree, kernel_counts_agree;
   std::optional<bool> ledger_agrees;  // the module's ledger with the records, whosever they are
   // Slices that both the ledger and the records give a reason for their end, and those of them
@@ -119,10 +139,17 @@ struct Report {
   std::vector<std::string> agreement_details;  // what did not agree, a sentence each
 
   std::optional<double> overhead_ns_per_switch, overhead_cpu_percent;
+  std::uint64_t agent_cpu_ns = 0;            // 0 when the recording was cut off
+  std::optional<double> agent_core_percent;  // that, as a share of one CPU's time
+  std::uint64_t recorded_switches = 0;       // in the whole capture
 
   std::vector<ThreadReport> threads;  // most run time first
   std::vector<CpuReport> cpus;
   std::vector<UserReport> user_threads;
+  std::vector<CgroupReport> cgroups;  // most run time first; none when no thread's is known
+  // Threads that turned out to be in another cgroup than was told of last: a move was missed, and
+  // their time since counts for the old one up to then.
+  std::uint64_t cgroup_moves_missed = 0;
   std::vector<Finding> findings;
 };
 

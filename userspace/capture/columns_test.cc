@@ -37,6 +37,7 @@ Records extremes() {
                                  1, ~0ULL, 0x8080'8080'8080'8080, 0x0123'4567'89ab'cdef};
   for (std::size_t round = 0; round < std::size(fills); ++round) {
     for (std::uint16_t kind = 1; kind <= SCHEDSCOPE_REC_MAX; ++kind) {
+      if (record_bytes(kind) == 0) continue;
       const std::uint64_t time = round % 3 == 2 ? ~0ULL - round : round % 3 * 1'000'000'007;
       records.push_back(test::filled(kind, time, static_cast<std::uint16_t>(round * 9362),
                                      static_cast<std::uint16_t>(~round), fills[round]));
@@ -49,7 +50,10 @@ Records random_records(unsigned seed, std::size_t count) {
   std::mt19937_64 random(seed);
   Records records;
   for (std::size_t i = 0; i < count; ++i) {
-    const auto kind = static_cast<std::uint16_t>(1 + random() % SCHEDSCOPE_REC_MAX);
+    std::uint16_t kind = 0;
+    while (record_bytes(kind) == 0) {
+      kind = static_cast<std::uint16_t>(1 + random() % SCHEDSCOPE_REC_MAX);
+    }
     records.push_back(test::filled(kind, random() >> random() % 64, 0, 0, 0));
     // Few distinct values, so that dictionaries and keys have hits.
     for (std::size_t word = 2; word < records.back().size(); ++word) {

@@ -200,6 +200,23 @@ constexpr auto user_name_fields = whole<schedscope_user_name>(std::array{
     FIELD(schedscope_user_name, name, bytes),
 });
 
+constexpr auto cgroup_fields = whole<schedscope_cgroup>(std::array{
+    FLAGS,
+    FIELD(schedscope_cgroup, cgroup_id, delta),
+    FIELD(schedscope_cgroup, at, plain),
+    FIELD(schedscope_cgroup, path_bytes, plain),
+    FIELD(schedscope_cgroup, part, bytes),
+});
+
+constexpr auto namespace_fields = whole<schedscope_namespace>(std::array{
+    FLAGS,
+    FIELD(schedscope_namespace, tid, delta),
+    FIELD(schedscope_namespace, level, plain),
+    FIELD(schedscope_namespace, ns_tid, delta),
+    FIELD(schedscope_namespace, ns_pid, delta),
+    FIELD(schedscope_namespace, ns_id, delta),
+});
+
 #undef FLAGS
 #undef FIELD
 
@@ -236,12 +253,15 @@ std::span<const OwnField> fields_of(std::uint16_t kind) {
     case SCHEDSCOPE_REC_USER_NAME:
     case SCHEDSCOPE_REC_USER_CARRIER:
       return user_name_fields;
+    case SCHEDSCOPE_REC_CGROUP:
+      return cgroup_fields;
+    case SCHEDSCOPE_REC_NAMESPACE:
+      return namespace_fields;
     default:
       return {};
   }
 }
-static_assert(SCHEDSCOPE_REC_MAX == SCHEDSCOPE_REC_USER_CARRIER,
-              "a new kind needs its fields here");
+static_assert(SCHEDSCOPE_REC_MAX == SCHEDSCOPE_REC_NAMESPACE, "a new kind needs its fields here");
 
 // `earlier`: the kinds of smaller numbers.
 Kind own_kind(const Layout& earlier, std::uint16_t number) {
@@ -271,7 +291,7 @@ const Layout& own_layout() {
   static const Layout layout = [] {
     Layout own{.version = SCHEDSCOPE_SCHEMA_VERSION, .kinds = {}};
     for (std::uint16_t kind = 1; kind <= SCHEDSCOPE_REC_MAX; ++kind) {
-      own.kinds.push_back(own_kind(own, kind));
+      if (record_bytes(kind) != 0) own.kinds.push_back(own_kind(own, kind));
     }
     return own;
   }();

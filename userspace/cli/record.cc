@@ -44,6 +44,9 @@ Result<Exit> record(Arguments arguments) {
     if (!duration) return std::unexpected(duration.error());
     arguments.options.duration = *duration;
   }
+  arguments.options.tell = [](const std::string& text) {
+    fmt::print(stderr, "schedscope: {}\n", text);
+  };
   const auto outcome = collect::record(arguments.options);
   if (!outcome) return std::unexpected(outcome.error());
   say(*outcome, arguments.options);
@@ -70,10 +73,10 @@ void add_record(CLI::App& app, Run& run) {
   verb->add_option("--tid", options.tids, "Only this thread and its later children")
       ->allow_extra_args(false);
   verb->add_option("--cgroup", options.cgroups,
-                   "Only threads in this cgroup (v2 path) now, and their later children")
+                   "Only threads in this cgroup (v2 path) or below it, while they are")
       ->allow_extra_args(false);
   verb->add_option("--comm", options.comms,
-                   "Only threads whose name matches this glob now, and their later children")
+                   "Only threads whose name matches this glob, while it does")
       ->allow_extra_args(false);
   verb->add_option("--duration", arguments->duration, "For so long: 10, 1.5s, 250ms, 2m");
   verb->add_option("--ring", options.ring_bytes, "Bytes of each CPU's ring, a power of two")

@@ -28,6 +28,7 @@ struct Arguments {
   std::string from, to;
   std::size_t top = 20;
   bool json = false;
+  bool by_cgroup = false;
 };
 
 // --from and --to count from the capture's start.
@@ -56,6 +57,7 @@ Result<void> show(const analysis::Report& report, const Arguments& arguments) {
   if (!arguments.html.empty()) return {};
   report::TextOptions options = report::options_for(STDOUT_FILENO);
   options.thread = arguments.thread;
+  options.by_cgroup = arguments.by_cgroup;
   options.top = arguments.top;
   return print_result(report::text_report(report, options));
 }
@@ -104,6 +106,9 @@ void add_report(CLI::App& app, Run& run) {
   verb->add_option("--lab", arguments->lab, "A lab.json whose verdicts the page shows too");
   verb->add_option("--thread", arguments->thread,
                    "Only threads with this tid or in whose name it is");
+  verb->add_flag("--by-cgroup", arguments->by_cgroup,
+                 "A table of cgroups in place of that of threads")
+      ->excludes("--thread");
   verb->add_option("--top", arguments->top, "Rows of each table, 0 for all")->capture_default_str();
   verb->add_option("--from", arguments->from, "From this time after the start: 1.5s, 200ms");
   verb->add_option("--to", arguments->to, "Up to this time after the start");

@@ -19,6 +19,7 @@ class ModuleStream final : public Witness {
                                                                     bool second);
 
   [[nodiscard]] Result<void> select(std::uint32_t tid) override;
+  [[nodiscard]] bool follows_rules() const override { return false; }
   [[nodiscard]] Result<void> start() override;
   [[nodiscard]] Result<void> stop() override;
   [[nodiscard]] Result<void> drain(const Take& take) override;

@@ -28,6 +28,13 @@ struct alignas(128) CpuState {
   std::uint64_t waking, current;
 };
 
+// Likewise with bpf/filter.bpf.h.
+struct Selected {
+  std::uint64_t start_ns;
+  std::uint32_t reasons, unused;
+};
+constexpr std::uint32_t selected_by_id = 1;
+
 // Which flags of a thread ask it to leave its CPU. BTF does not say their numbers: x86 had its own
 // until it took the generic ones in 6.18. Where preemption can be lazy (PREEMPT_RT's patches, and
 // 6.13 on, by commit 26baa1f1c4bd) a request that waits for the tick has a flag of its own.
@@ -109,6 +116,7 @@ struct Probes::State {
   [[nodiscard]] std::uint64_t recursion_misses() const;
   Result<void> open(const WitnessOptions& options);
   void choose_programs(const KernelBtf& btf);
+  Result<void> set_rules(const Rules& rules);
   Result<void> make_rings(std::uint64_t bytes);
   Result<void> attach();
 };
@@ -125,6 +133,8 @@ Result<void> Probes::State::open(const WitnessOptions& options) {
   bpf_map__set_max_entries(skeleton->maps.rings, cpus);
   skeleton->rodata->filtering = options.filtering;
   skeleton->rodata->rr_slice_ns = options.rr_slice_ns;
+  skeleton->rodata->selects_cgroups = !options.rules.cgroups.empty();
+  skeleton->rodata->comm_glob_count = static_cast<std::uint32_t>(options.rules.comms.size());
   return {};
 }
 
@@ -134,9 +144,26 @@ void Probes::State::choose_programs(const KernelBtf& btf) {
   skeleton->rodata->can_keep_cpu = btf.has_function("bpf_preempt_disable");
   bpf_program__set_autoload(skeleton->progs.on_timer_entry, timer);
   bpf_program__set_autoload(skeleton->progs.on_timer_exit, timer);
+  bpf_program__set_autoload(skeleton->progs.on_cgroup_attach,
+                            btf.has_tracepoint("cgroup_attach_task"));
   missing = what_is_missing({.timer = timer,
                              .need_resched = false,
                              .fair_slice = btf.has_field("sched_entity", "slice")});
+}
+
+Result<void> Probes::State::set_rules(const Rules& rules) {
+  const std::uint8_t there = 1;
+  for (const std::uint64_t id : rules.cgroups) {
+    if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.selected_cgroups), &id, &there, BPF_ANY)) {
+      return load_failure("select a cgroup", errno);
+    }
+  }
+  for (std::uint32_t i = 0; i < rules.comms.size(); ++i) {
+    if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.comm_globs), &i, &rules.comms[i], BPF_ANY)) {
+      return load_failure("select by name", errno);
+    }
+  }
+  return {};
 }
 
 Result<void> Probes::State::make_rings(std::uint64_t bytes) {
@@ -188,15 +215,16 @@ Result<std::unique_ptr<Probes>> Probes::create(const WitnessOptions& options) {
   if (const int failed = record_bpf__load(state->skeleton.get()); failed != 0) {
     return load_failure("load the BPF programs", -failed);
   }
+  if (auto set = state->set_rules(options.rules); !set) return std::unexpected(set.error());
   if (auto made = state->make_rings(*bytes); !made) return std::unexpected(made.error());
   if (auto attached = state->attach(); !attached) return std::unexpected(attached.error());
   return std::unique_ptr<Probes>(new Probes(std::move(state)));
 }
 
 Result<void> Probes::select(std::uint32_t tid) {
-  const std::uint64_t any_start = 0;
+  const Selected selected{.start_ns = 0, .reasons = selected_by_id, .unused = 0};
   const int map = bpf_map__fd(state_->skeleton->maps.selected_tids);
-  if (bpf_map_update_elem(map, &tid, &any_start, BPF_ANY) == 0) return {};
+  if (bpf_map_update_elem(map, &tid, &selected, BPF_ANY) == 0) return {};
   return fail_errno(fmt::format("select thread {}", tid));
 }
 
@@ -248,8 +276,11 @@ Result<void> Probes::walk(std::uint16_t flag, const std::function<void(RecordVie
     if (got == 0) return {};
     filled += static_cast<std::size_t>(got);
     std::size_t at = 0;
-    for (; at + sizeof(schedscope_task) <= filled; at += sizeof(schedscope_task)) {
-      take(RecordView(reinterpret_cast<const schedscope_rec*>(buffer.data() + at)));
+    while (at + sizeof(schedscope_rec) <= filled) {
+      const auto* const rec = reinterpret_cast<const schedscope_rec*>(buffer.data() + at);
+      if (rec->size > filled - at) break;
+      take(RecordView(rec));
+      at += rec->size;
     }
     std::copy(buffer.begin() + static_cast<std::ptrdiff_t>(at),
               buffer.begin() + static_cast<std::ptrdiff_t>(filled), buffer.begin());

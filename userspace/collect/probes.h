@@ -15,6 +15,7 @@ class Probes final : public Witness {
   ~Probes() override;
 
   [[nodiscard]] Result<void> select(std::uint32_t tid) override;
+  [[nodiscard]] bool follows_rules() const override { return true; }
   [[nodiscard]] Result<void> start() override;
   [[nodiscard]] Result<void> stop() override;
   [[nodiscard]] Result<void> drain(const Take& take) override;

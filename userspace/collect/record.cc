@@ -20,7 +20,9 @@
 #include <fmt/ranges.h>
 
 #include "base/fd.h"
+#include "base/text.h"
 #include "capture/writer.h"
+#include "collect/cgroup_paths.h"
 #include "collect/clocks.h"
 #include "collect/command.h"
 #include "collect/ledger.h"
@@ -157,6 +159,9 @@ class Recorder {
   void warn(const std::string& text) {
     if (outcome_.warning.empty()) outcome_.warning = text;
   }
+  void tell(const std::string& text) const {
+    if (options_.tell) options_.tell(text);
+  }
   void keep(std::uint64_t source, RecordView record);
 
   const Options& options_;
@@ -169,6 +174,7 @@ class Recorder {
   std::optional<Ledger> ledger_;
   std::optional<UserRings> user_rings_;
   std::optional<capture::Writer> writer_;
+  CgroupPaths cgroup_paths_;
   Clocks clocks_;
   Fd timer_;
   std::set<std::uint32_t> processes_;  // that selected threads were seen in; only when filtering
@@ -188,6 +194,10 @@ void Recorder::keep(std::uint64_t source, RecordView record) {
   writer_->add(source, record);
   ++outcome_.records;
   if (record.kind() == SCHEDSCOPE_REC_LOST) outcome_.lost += record.as<schedscope_lost>().count;
+  if (record.kind() == SCHEDSCOPE_REC_TASK) {
+    cgroup_paths_.see(record.as<schedscope_task>().cgroup_id,
+                      [this](RecordView path) { keep(capture::Writer::agent_source, path); });
+  }
   if (!selection_.filtering()) return;
   if (record.kind() == SCHEDSCOPE_REC_FORK) {
     processes_.insert(record.as<schedscope_fork>().pid);
@@ -200,7 +210,13 @@ void Recorder::keep(std::uint64_t source, RecordView record) {
 Result<void> Recorder::add_witnesses() {
   const WitnessOptions options{.ring_bytes = options_.ring_bytes,
                                .filtering = selection_.filtering(),
+                               .rules = selection_.rules(),
                                .rr_slice_ns = machine_.rr_timeslice_ms * 1'000'000};
+  if (options_.witnesses == Witnesses::both && !selection_.rules().empty()) {
+    return fail("record what is in a cgroup or has a name by both witnesses",
+                "only BPF follows threads that come and go; the module takes those of the start",
+                "leave --witness out, or select by --pid, --tid or a command", Exit::usage);
+  }
   if (options_.witnesses != Witnesses::module) {
     auto probes = Probes::create(options);
     if (!probes) return std::unexpected(without_probes(probes.error()));
@@ -214,6 +230,12 @@ Result<void> Recorder::add_witnesses() {
     machine_.streams.emplace_back("module");
   }
   if (options_.witnesses != Witnesses::module) machine_.witnesses.emplace_back("bpf");
+  if (!selection_.rules().empty() && !first().follows_rules()) {
+    machine_.filter += ", as of the start";
+    tell(
+        "the module takes who is in the cgroup or has the name now, and their children; whoever "
+        "comes later is not recorded");
+  }
   for (const std::string& text : first().missing()) machine_.missing.push_back(text);
   return {};
 }
@@ -229,6 +251,7 @@ Result<void> Recorder::start_witnesses() {
 Result<void> Recorder::prepare() {
   machine_ = read_machine();
   machine_.command = fmt::format("{}", fmt::join(options_.command, " "));
+  if (!cgroup_paths_.missing().empty()) machine_.missing.push_back(cgroup_paths_.missing());
   auto selection = Selection::from(options_);
   if (!selection) return std::unexpected(selection.error());
   selection_ = std::move(*selection);
@@ -263,7 +286,7 @@ Result<void> Recorder::prepare() {
 
 Result<void> Recorder::begin() {
   cpu_before_ns_ = own_cpu_ns();
-  first().measure(true);
+  for (const auto& witness : witnesses_) witness->measure(true);
   measuring_ = true;
   if (auto started = start_witnesses(); !started) return started;
   // From here on silence of a CPU means that nothing happened there.
@@ -277,6 +300,9 @@ Result<void> Recorder::begin() {
     if (auto selected = selection_.apply(*witness); !selected) return selected;
   }
   if (auto walked = walk(SCHEDSCOPE_TASK_BEGIN); !walked) return walked;
+  if (selection_.filtering() && processes_.empty()) {
+    tell(fmt::format("no thread matches {} yet: waiting for one", printable(machine_.filter)));
+  }
   read_ledger(SCHEDSCOPE_ACCOUNT_BEGIN);
   user_rings_->discover();
   if (command_) return command_->go();
@@ -331,7 +357,7 @@ void Recorder::drain() {
 
 void Recorder::stop_measuring() {
   if (!measuring_) return;
-  first().measure(false);
+  for (const auto& witness : witnesses_) witness->measure(false);
   machine_.measured_ns = Clocks::now_ns() - outcome_.start_ns;
   measuring_ = false;
 }
@@ -418,6 +444,9 @@ Result<void> Recorder::end() {
   if (first().selection_failed() != 0) {
     warn(fmt::format("{} threads were not recorded: more than 131,072 selected at once",
                      first().selection_failed()));
+  }
+  if (selection_.filtering() && processes_.empty()) {
+    tell(fmt::format("no thread matched {}: nothing was recorded", printable(machine_.filter)));
   }
   end_command();
   flush(true);

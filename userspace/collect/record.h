@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,14 +28,16 @@ struct Options {
   Witnesses witnesses = Witnesses::bpf;
   std::vector<std::uint32_t> pids;
   std::vector<std::uint32_t> tids;
-  std::vector<std::string> cgroups;  // paths below the cgroup2 mount
-  std::vector<std::string> comms;    // globs
+  std::vector<std::string> cgroups;  // paths below the cgroup2 mount: who is in it at the time
+  std::vector<std::string> comms;    // globs: whose name matches at the time
   std::optional<std::chrono::nanoseconds> duration;
   std::vector<std::string>
       command;                   // recorded with its children, unless other things are selected too
   bool whole_machine = false;    // with a command: record everything while it runs
   std::uint64_t ring_bytes = 0;  // of each CPU, power of two; 0: the default
   int command_stdout = -1;       // where the command's stdout goes; -1: ours
+  // What the user is to know while it goes on, a sentence each; may be empty.
+  std::function<void(const std::string&)> tell{};
 };
 
 // How a recording went.

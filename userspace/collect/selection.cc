@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "collect/selection.h"
 
-#include <fnmatch.h>
+#include <sys/stat.h>
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <set>
@@ -13,7 +14,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "collect/witness.h"
+#include "collect/cgroup_paths.h"
 
 namespace schedscope::collect {
 namespace {
@@ -47,29 +48,56 @@ void add_cgroup_threads(const fs::path& directory, std::vector<std::uint32_t>& t
   }
 }
 
-void add_matching_threads(const std::vector<std::string>& globs, std::vector<std::uint32_t>& tids) {
+void add_matching_threads(const std::vector<CommGlob>& globs, std::vector<std::uint32_t>& tids) {
   for (const std::uint32_t pid : numbers_in("/proc")) {
     for (const std::uint32_t tid : threads_of(pid)) {
       const auto comm = read_text(fmt::format("/proc/{}/task/{}/comm", pid, tid));
       if (!comm) continue;
-      for (const std::string& glob : globs) {
-        if (::fnmatch(glob.c_str(), comm->c_str(), 0) == 0) tids.push_back(tid);
-      }
+      const auto matches = [&](const CommGlob& glob) { return glob.matches(*comm); };
+      if (std::ranges::any_of(globs, matches)) tids.push_back(tid);
     }
   }
 }
 
-// Where cgroup v2 is mounted, alone or beside v1.
+// Of a path below the cgroup2 mount.
 Result<fs::path> cgroup_directory(const std::string& path) {
-  for (const char* mount : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
-    const fs::path directory = fs::path(mount) / fs::path(path).relative_path();
-    if (fs::exists(fs::path(mount) / "cgroup.procs") && fs::exists(directory / "cgroup.threads")) {
-      return directory;
-    }
-  }
+  const std::string mount = cgroup_mount();
+  const fs::path directory = fs::path(mount) / fs::path(path).relative_path();
+  if (!mount.empty() && fs::exists(directory / "cgroup.procs")) return directory;
   return fail(fmt::format("select cgroup `{}`", printable(path)), "there is no such cgroup",
               "give a path below the cgroup2 mount, such as /system.slice/ssh.service",
               Exit::usage);
+}
+
+// The kernel's id of a cgroup is the number of its directory.
+Result<std::uint64_t> cgroup_id(const fs::path& directory) {
+  struct stat info{};
+  if (::stat(directory.c_str(), &info) == 0) return info.st_ino;
+  return fail_errno(fmt::format("select cgroup `{}`", printable(directory.native())));
+}
+
+// What the maps of the BPF programs hold.
+Result<Rules> rules_of(const std::vector<std::string>& cgroups,
+                       const std::vector<std::string>& comms) {
+  constexpr std::size_t most_cgroups = 1024;
+  constexpr std::size_t most_comms = 64;
+  Rules rules;
+  if (cgroups.size() > most_cgroups || comms.size() > most_comms) {
+    return fail("select so many cgroups or names",
+                fmt::format("at most {} cgroups and {} globs fit", most_cgroups, most_comms),
+                "a cgroup stands for those below it, a glob for many names", Exit::usage);
+  }
+  for (const std::string& directory : cgroups) {
+    const auto id = cgroup_id(directory);
+    if (!id) return std::unexpected(id.error());
+    rules.cgroups.push_back(*id);
+  }
+  for (const std::string& text : comms) {
+    const auto glob = CommGlob::compile(text);
+    if (!glob) return std::unexpected(glob.error());
+    rules.comms.push_back(*glob);
+  }
+  return rules;
 }
 
 }  // namespace
@@ -82,7 +110,6 @@ Result<Selection> Selection::from(const Options& options) {
         options.comms.empty() && options.command.empty());
   selection.pids_ = options.pids;
   selection.tids_ = options.tids;
-  selection.comms_ = options.comms;
   for (const std::uint32_t pid : options.pids) {
     if (threads_of(pid).empty()) {
       return fail(fmt::format("record process {}", pid), "there is no such process",
@@ -100,7 +127,10 @@ Result<Selection> Selection::from(const Options& options) {
     if (!directory) return std::unexpected(directory.error());
     selection.cgroups_.push_back(*directory);
   }
+  auto rules = rules_of(selection.cgroups_, options.comms);
+  if (!rules) return std::unexpected(rules.error());
   if (!selection.filtering_) return selection;
+  selection.rules_ = std::move(*rules);
 
   std::vector<std::string> parts;
   for (const std::uint32_t pid : options.pids) parts.push_back(fmt::format("pid {}", pid));
@@ -112,13 +142,14 @@ Result<Selection> Selection::from(const Options& options) {
   return selection;
 }
 
-std::vector<std::uint32_t> Selection::read() const {
+std::vector<std::uint32_t> Selection::read(bool by_rules) const {
   std::vector<std::uint32_t> tids = tids_;
   for (const std::uint32_t pid : pids_) {
     for (const std::uint32_t tid : threads_of(pid)) tids.push_back(tid);
   }
+  if (!by_rules) return tids;
   for (const std::string& directory : cgroups_) add_cgroup_threads(directory, tids);
-  if (!comms_.empty()) add_matching_threads(comms_, tids);
+  if (!rules_.comms.empty()) add_matching_threads(rules_.comms, tids);
   return tids;
 }
 
@@ -127,7 +158,7 @@ Result<void> Selection::apply(Witness& witness) const {
   std::set<std::uint32_t> known;
   for (bool news = true; news;) {
     news = false;
-    for (const std::uint32_t tid : read()) {
+    for (const std::uint32_t tid : read(!witness.follows_rules())) {
       if (!known.insert(tid).second) continue;
       if (auto selected = witness.select(tid); !selected) return selected;
       news = true;

@@ -7,13 +7,23 @@
 #include <vector>
 
 #include "base/error.h"
+#include "collect/comm_glob.h"
 #include "schema/record.h"
 
 namespace schedscope::collect {
 
+// What selects a thread for as long as it holds.
+struct Rules {
+  std::vector<std::uint64_t> cgroups;  // ids: in one of them, or below it
+  std::vector<CommGlob> comms;         // has a name that one of them matches
+
+  [[nodiscard]] bool empty() const { return cgroups.empty() && comms.empty(); }
+};
+
 struct WitnessOptions {
   std::uint64_t ring_bytes = 0;  // of each CPU: a power of two, at least a page; 0: the default
-  bool filtering = false;        // only threads that select() names, and their children
+  bool filtering = false;        // only threads that select() names, their children, and …
+  Rules rules{};                 // … those that these select, where the witness follows rules
   std::uint64_t rr_slice_ns = 0;
 };
 
@@ -25,6 +35,9 @@ class Witness {
 
   // Adds a thread to those that are recorded; its later children are too.
   [[nodiscard]] virtual Result<void> select(std::uint32_t tid) = 0;
+  // Finds by itself whom the rules select, in the walk at the start and from then on. Else
+  // select() has to name those that are there, and their children stand for who comes later.
+  [[nodiscard]] virtual bool follows_rules() const = 0;
 
   // Nothing is recorded before start() or after stop(); each once.
   [[nodiscard]] virtual Result<void> start() = 0;

@@ -19,7 +19,7 @@ bool has_gap(const analysis::Report& report) {
   if (report.gaps.empty())
     return std::ranges::any_of(report.lost, [](const auto& cause) { return cause.second != 0; });
   return std::ranges::any_of(report.gaps, [&](const auto& gap) {
-    return gap.first < report.end_ns && gap.second > report.start_ns;
+    return gap.begin_ns < report.end_ns && gap.end_ns > report.start_ns;
   });
 }
 

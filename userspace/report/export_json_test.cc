@@ -14,6 +14,7 @@ using nlohmann::json;
 // A field that is added to a struct and forgotten in the table would be lost in silence.
 TEST(RecordFields, CoverEveryByteOfEveryKind) {
   for (std::uint16_t kind = 1; kind <= SCHEDSCOPE_REC_MAX; ++kind) {
+    if (record_bytes(kind) == 0) continue;  // a number that no kind has
     std::size_t at = sizeof(schedscope_rec);
     for (const Field& field : fields_of(kind)) {
       EXPECT_EQ(field.offset, at) << record_kind_name(kind) << '.' << field.name;

@@ -67,8 +67,14 @@ json records_json(const analysis::Report& report) {
   json lost = json::object();
   for (const auto& [cause, count] : report.lost) lost[printable(cause)] = count;
   json gaps = json::array();
-  for (const auto& [begin, end] : report.gaps)
-    gaps.push_back({{"begin_ns", begin}, {"end_ns", end}});
+  for (const analysis::Gap& gap : report.gaps) {
+    json one = {{"begin_ns", gap.begin_ns},
+                {"end_ns", gap.end_ns},
+                {"count", gap.count},
+                {"cause", gap.cause}};
+    put(one, "cpu", gap.cpu);
+    gaps.push_back(std::move(one));
+  }
   json out = {{"produced", report.produced},
               {"kept", report.kept},
               {"lost", std::move(lost)},
@@ -87,6 +93,7 @@ json checks_json(const analysis::Report& report) {
   put(out, "threads", report.threads_conserved);
   put(out, "cpus", report.cpus_conserved);
   put(out, "user_threads", report.user_threads_conserved);
+  put(out, "cgroups", report.cgroups_conserved);
   return out;
 }
 
@@ -147,11 +154,15 @@ json identity_json(const analysis::ThreadReport& thread) {
     out["kernel_thread"] = who.kernel_thread;
   }
   put(out, "cgroup_id", who.cgroup_id);
+  if (who.ns_tid != 0) {
+    out["namespace"] = {{"id", who.ns_id}, {"tid", who.ns_tid}, {"pid", who.ns_pid}};
+  }
   put(out, "kernel_start_ns", who.start_ns);
   out["index"] = who.index;
   out["born_ns"] = who.born_ns;
   out["gone_ns"] = who.gone_ns;
   out["exited"] = who.exited;
+  if (who.partial) out["partial"] = true;
   return out;
 }
 
@@ -212,6 +223,19 @@ json cpu_json(const analysis::CpuReport& cpu) {
           {"idle_ns", cpu.idle_ns},
           {"unknown_ns", cpu.unknown_ns},
           {"switches", cpu.switches}};
+}
+
+json cgroup_json(const analysis::CgroupReport& cgroup) {
+  json out = json::object();
+  put(out, "cgroup_id", cgroup.id);
+  put(out, "path", cgroup.path);
+  out["threads"] = cgroup.threads;
+  out["run_ns"] = cgroup.run_ns;
+  out["wait_ns"] = cgroup.wait_ns;
+  out["sleep_ns"] = cgroup.sleep_ns;
+  out["block_ns"] = cgroup.block_ns;
+  out["unknown_ns"] = cgroup.unknown_ns;
+  return out;
 }
 
 json user_json(const analysis::UserReport& user) {
@@ -278,11 +302,19 @@ std::string json_report(const analysis::Report& report) {
   json overhead = json::object();
   put(overhead, "ns_per_switch", report.overhead_ns_per_switch);
   put(overhead, "cpu_percent", report.overhead_cpu_percent);
+  put(overhead, "agent_cpu_ns", report.agent_cpu_ns);
+  put(overhead, "agent_core_percent", report.agent_core_percent);
+  put(overhead, "bytes_per_switch", bytes_per_switch(report));
   if (!overhead.empty()) out["overhead"] = std::move(overhead);
   out["threads"] = json::array();
   for (const auto& thread : report.threads) out["threads"].push_back(thread_json(thread));
   out["cpus"] = json::array();
   for (const auto& cpu : report.cpus) out["cpus"].push_back(cpu_json(cpu));
+  if (!report.cgroups.empty()) {
+    out["cgroups"] = json::array();
+    for (const auto& cgroup : report.cgroups) out["cgroups"].push_back(cgroup_json(cgroup));
+    out["cgroup_moves_missed"] = report.cgroup_moves_missed;
+  }
   out["user_threads"] = json::array();
   for (const auto& user : report.user_threads) out["user_threads"].push_back(user_json(user));
   out["findings"] = json::array();

@@ -56,6 +56,41 @@ TEST(Json, HasTheKeysThatScriptsRelyOn) {
   EXPECT_EQ(out["findings"][0]["severity"], "warning");
 }
 
+TEST(Json, WhatTracingCostAndWhatItLost) {
+  analysis::Report report = testing::report();
+  report.agent_cpu_ns = 7;
+  report.agent_core_percent = 0.5;
+  report.bytes = 30;
+  report.recorded_switches = 10;
+  report.gaps = {{.begin_ns = 1, .end_ns = 2, .count = 3, .cause = "ring_full", .cpu = 1},
+                 {.begin_ns = 4, .end_ns = 5, .count = 6, .cause = "overrun"}};
+  const json out = json::parse(json_report(report));
+  EXPECT_EQ(out["overhead"]["agent_cpu_ns"], 7);
+  EXPECT_EQ(out["overhead"]["agent_core_percent"], 0.5);
+  EXPECT_EQ(out["overhead"]["bytes_per_switch"], 3.0);
+  EXPECT_EQ(out["records"]["gaps"][0]["count"], 3);
+  EXPECT_EQ(out["records"]["gaps"][0]["cause"], "ring_full");
+  EXPECT_EQ(out["records"]["gaps"][0]["cpu"], 1);
+  EXPECT_FALSE(out["records"]["gaps"][1].contains("cpu"));
+}
+
+TEST(Json, CgroupsAndNamespaces) {
+  analysis::Report report = testing::report();
+  EXPECT_FALSE(json::parse(json_report(report)).contains("cgroups"));
+  report.cgroups = {{.id = 5, .path = "/one", .threads = 2, .run_ns = 3}, {.threads = 1}};
+  report.threads[0].who.ns_tid = 7;
+  report.threads[0].who.ns_pid = 6;
+  report.threads[0].who.ns_id = 4026531836;
+  const json out = json::parse(json_report(report));
+  EXPECT_EQ(out["cgroups"][0]["path"], "/one");
+  EXPECT_EQ(out["cgroups"][0]["run_ns"], 3);
+  EXPECT_FALSE(out["cgroups"][1].contains("path"));
+  EXPECT_FALSE(out["cgroups"][1].contains("cgroup_id"));
+  EXPECT_EQ(out["threads"][0]["namespace"]["tid"], 7);
+  EXPECT_EQ(out["threads"][0]["namespace"]["pid"], 6);
+  EXPECT_FALSE(out["threads"][1].contains("namespace"));
+}
+
 TEST(Json, WhatIsNotKnownIsAbsent) {
   const json out = json::parse(json_report(testing::report()));
   EXPECT_FALSE(out["capture"].contains("hz"));

@@ -37,6 +37,11 @@ std::string label(const timeline::UserThread& thread) {
   return fmt::format("0x{:x}", thread.id);
 }
 
+std::string cgroup_label(const analysis::CgroupReport& cgroup) {
+  if (!cgroup.path.empty()) return printable(cgroup.path);
+  return cgroup.id == 0 ? "unknown" : fmt::format("unknown (id {})", cgroup.id);
+}
+
 std::string grouped(std::uint64_t number) {
   const std::string digits = fmt::format("{}", number);
   std::string text;
@@ -59,6 +64,11 @@ std::string percent(double part, double whole) {
 
 std::uint64_t span_ns(const analysis::Report& report) {
   return report.end_ns > report.start_ns ? report.end_ns - report.start_ns : 0;
+}
+
+std::optional<double> bytes_per_switch(const analysis::Report& report) {
+  if (report.bytes == 0 || report.recorded_switches == 0) return std::nullopt;
+  return static_cast<double>(report.bytes) / static_cast<double>(report.recorded_switches);
 }
 
 std::string plural(std::uint64_t number, std::string_view one, std::string_view many) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,9 @@ namespace schedscope::report {
 // Its name, or "0x1f" (its id in hex, as runtimes print it) when it has none.
 [[nodiscard]] std::string label(const timeline::UserThread& thread);
 
+// Its path; "unknown", with its id when that is known. Safe to print.
+[[nodiscard]] std::string cgroup_label(const analysis::CgroupReport& cgroup);
+
 // "12,345".
 [[nodiscard]] std::string grouped(std::uint64_t number);
 // "12.3 %", "<0.1 %" for what is there but rounds to nothing, "0 %".
@@ -26,6 +30,9 @@ namespace schedscope::report {
 
 // Time of the reported span.
 [[nodiscard]] std::uint64_t span_ns(const analysis::Report& report);
+
+// Of the capture file; nothing when no switch was recorded.
+[[nodiscard]] std::optional<double> bytes_per_switch(const analysis::Report& report);
 
 // "1 gap", "3 gaps"; `many` is for words that do not just take an s.
 [[nodiscard]] std::string plural(std::uint64_t number, std::string_view one,

@@ -110,6 +110,14 @@ constexpr std::array user_name_fields = {
     FIELD(schedscope_user_name, tid), FIELD(schedscope_user_name, pid),
     FIELD(schedscope_user_name, id), FIELD(schedscope_user_name, name)};
 
+constexpr std::array cgroup_fields = {
+    FIELD(schedscope_cgroup, cgroup_id), FIELD(schedscope_cgroup, at),
+    FIELD(schedscope_cgroup, path_bytes), FIELD(schedscope_cgroup, part)};
+constexpr std::array namespace_fields = {
+    FIELD(schedscope_namespace, tid), FIELD(schedscope_namespace, level),
+    FIELD(schedscope_namespace, ns_tid), FIELD(schedscope_namespace, ns_pid),
+    FIELD(schedscope_namespace, ns_id)};
+
 #undef FIELD
 
 }  // namespace
@@ -147,6 +155,10 @@ std::span<const Field> fields_of(std::uint16_t kind) {
     case SCHEDSCOPE_REC_USER_NAME:
     case SCHEDSCOPE_REC_USER_CARRIER:
       return user_name_fields;
+    case SCHEDSCOPE_REC_CGROUP:
+      return cgroup_fields;
+    case SCHEDSCOPE_REC_NAMESPACE:
+      return namespace_fields;
     default:
       return {};
   }

@@ -203,13 +203,21 @@ Paragraph loss_words(const Report& report) {
   std::vector<std::string> parts;
   if (lost != 0 || !report.gaps.empty()) {
     std::uint64_t longest = 0;
-    for (const auto& [begin, end] : report.gaps) longest = std::max(longest, end - begin);
+    analysis::Gap largest;
+    for (const analysis::Gap& gap : report.gaps) {
+      longest = std::max(longest, gap.end_ns - gap.begin_ns);
+      if (gap.count > largest.count) largest = gap;
+    }
     std::string text =
         fmt::format("{} of {} lost", plural(lost, "record"), grouped(report.produced));
     if (!causes.empty()) text += fmt::format(" ({})", fmt::join(causes, ", "));
     if (!report.gaps.empty()) {
       text += fmt::format(" in {}, the longest {}", plural(report.gaps.size(), "gap"),
                           human_ns(longest));
+    }
+    if (report.gaps.size() > 1 && largest.begin_ns >= report.start_ns) {
+      text += fmt::format(", {} of them at +{}", grouped(largest.count),
+                          human_ns(largest.begin_ns - report.start_ns));
     }
     parts.push_back(text + ": what was open there counts as unknown");
   } else {
@@ -299,8 +307,15 @@ Paragraph cost_words(const Report& report) {
     parts.push_back(
         fmt::format("{:.2f} % of the machine's CPU time", *report.overhead_cpu_percent));
   }
+  if (report.agent_core_percent) {
+    parts.push_back(fmt::format("{} of it the recorder's, {:.2f} % of one CPU",
+                                human_ns(report.agent_cpu_ns), *report.agent_core_percent));
+  }
+  if (const auto bytes = bytes_per_switch(report)) {
+    parts.push_back(fmt::format("{:.1f} bytes a switch in the capture", *bytes));
+  }
   if (parts.empty()) return {"Tracing cost", "Not measured in this capture.", false};
-  return {"Tracing cost", fmt::format("{}.", fmt::join(parts, ", ")), false};
+  return {"Tracing cost", fmt::format("{}.", fmt::join(parts, "; ")), false};
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ class Text {
   std::string make() {
     tell();
     findings();
-    threads();
+    options_.by_cgroup ? cgroups() : threads();
     if (options_.thread.empty()) {
       cpus();
       user_threads();
@@ -150,6 +150,36 @@ class Text {
     for (std::size_t i = 0; i < shown; ++i) detail(*rows[i]);
   }
 
+  void cgroups() {
+    heading("Cgroups");
+    Table table({{"cgroup", false, 99},
+                 {"threads", true, 6},
+                 {"run", true, 98},
+                 {"run %", true, 10},
+                 {"wait", true, 97},
+                 {"sleep", true, 7},
+                 {"block", true, 8},
+                 {"unknown", true, 9}});
+    const std::size_t shown = limit(report_.cgroups.size());
+    std::uint64_t all_ns = 0;
+    for (const auto& cgroup : report_.cgroups) all_ns += cgroup.run_ns;
+    for (std::size_t i = 0; i < shown; ++i) {
+      const auto& cgroup = report_.cgroups[i];
+      table.row({cgroup_label(cgroup), grouped(cgroup.threads), human_ns(cgroup.run_ns),
+                 percent(static_cast<double>(cgroup.run_ns), static_cast<double>(all_ns)),
+                 human_ns(cgroup.wait_ns), time(cgroup.sleep_ns), time(cgroup.block_ns),
+                 time(cgroup.unknown_ns)});
+    }
+    out_ += table.text(options_.width, options_.color);
+    more(shown, report_.cgroups.size(), "cgroups");
+    if (report_.cgroup_moves_missed != 0) {
+      out_ += fmt::format(
+          "  {} from one cgroup to another unseen: until it showed, their time "
+          "counts for the one that they had left.\n",
+          plural(report_.cgroup_moves_missed, "thread went", "threads went"));
+    }
+  }
+
   static std::vector<std::string> thread_row(const ThreadReport& thread) {
     std::string policy = thread.who.identified || thread.slices != 0
                              ? policy_name(thread.who.policy)
@@ -180,7 +210,9 @@ class Text {
   }
 
   void detail(const ThreadReport& thread) {
-    heading(label(thread.who));
+    const timeline::Thread& who = thread.who;
+    heading(label(who) +
+            (who.ns_tid == 0 ? "" : fmt::format(" (in its namespace {})", who.ns_tid)));
     Table ends({{"slice ended", false, 9}, {"times", true, 9}, {"share", true, 9}});
     std::uint64_t all = 0;
     for (const std::uint64_t count : thread.ends) all += count;

@@ -11,7 +11,8 @@ namespace schedscope::report {
 struct TextOptions {
   // Shows only threads whose tid is this, or whose name holds it, and each in full.
   std::string thread;
-  std::size_t top = 20;  // rows of each table; 0: all
+  bool by_cgroup = false;  // a table of cgroups in place of that of threads
+  std::size_t top = 20;    // rows of each table; 0: all
   bool color = false;
   std::size_t width = 100;
 };

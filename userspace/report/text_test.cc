@@ -74,10 +74,56 @@ TEST(Text, AFilterShowsThreadsInFull) {
   EXPECT_NE(text_report(testing::report(), options).find("No thread is named"), std::string::npos);
 }
 
+TEST(Text, WhenMostWasLostIsSaid) {
+  analysis::Report report = testing::report();
+  report.lost["ring_full"] = 34;
+  report.gaps = {
+      {.begin_ns = report.start_ns, .end_ns = report.start_ns + 5, .count = 4},
+      {.begin_ns = report.start_ns + 7'000, .end_ns = report.start_ns + 8'000, .count = 30}};
+  TextOptions wide;
+  wide.width = 400;
+  const std::string text = text_report(report, wide);
+  EXPECT_NE(text.find("in 2 gaps, the longest 1.000 us, 30 of them at +7.000 us"),
+            std::string::npos)
+      << text;
+}
+
+TEST(Text, CostIsSaid) {
+  analysis::Report report = testing::report();
+  report.overhead_ns_per_switch = 512;
+  report.agent_cpu_ns = 12'000'000;
+  report.agent_core_percent = 0.4;
+  report.bytes = 91;
+  report.recorded_switches = 10;
+  TextOptions wide;
+  wide.width = 400;
+  const std::string text = text_report(report, wide);
+  EXPECT_NE(text.find("512 ns in the probes a switch"), std::string::npos) << text;
+  EXPECT_NE(text.find("12.00 ms of it the recorder's, 0.40 % of one CPU; "
+                      "9.1 bytes a switch in the capture."),
+            std::string::npos)
+      << text;
+}
+
+TEST(Text, CgroupsInPlaceOfThreads) {
+  analysis::Report report = testing::report();
+  report.cgroups = {{.id = 5, .path = "/one\x1b[1m", .threads = 2, .run_ns = 3'000'000},
+                    {.id = 6, .threads = 1, .run_ns = 1'000'000}};
+  report.cgroup_moves_missed = 2;
+  TextOptions options;
+  options.by_cgroup = true;
+  const std::string text = text_report(report, options);
+  EXPECT_NE(text.find("/one\\x1b[1m"), std::string::npos) << text;
+  EXPECT_NE(text.find("75.0 %"), std::string::npos) << text;
+  EXPECT_NE(text.find("unknown (id 6)"), std::string::npos) << text;
+  EXPECT_NE(text.find("2 threads went from one cgroup"), std::string::npos) << text;
+  EXPECT_EQ(text.find("\nThreads\n"), std::string::npos) << text;
+}
+
 TEST(Text, LossIsSaid) {
   analysis::Report report = testing::report();
   report.lost["ring_full"] = 34;
-  report.gaps = {{5'100'000'000, 5'200'000'000}};
+  report.gaps = {{.begin_ns = 5'100'000'000, .end_ns = 5'200'000'000, .count = 34}};
   report.complete = false;
   report.damage = "chunk 3 has a wrong checksum";
   TextOptions wide;

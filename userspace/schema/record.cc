@@ -31,6 +31,11 @@ constexpr std::array<Kind, SCHEDSCOPE_REC_MAX + 1> kinds = {{
     {"user_end", sizeof(schedscope_user)},
     {"user_name", sizeof(schedscope_user_name)},
     {"user_carrier", sizeof(schedscope_user_name)},
+    {"unknown", 0},
+    {"unknown", 0},
+    {"unknown", 0},
+    {"cgroup", sizeof(schedscope_cgroup)},
+    {"namespace", sizeof(schedscope_namespace)},
 }};
 
 constexpr std::array<std::string_view, SCHEDSCOPE_LOST_CAUSES> causes = {

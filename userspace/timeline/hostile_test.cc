@@ -61,6 +61,7 @@ class Nonsense {
     r.state = static_cast<std::uint32_t>(below(4));
     r.task_cpu = below(10) == 0 ? 0xffffffff : static_cast<std::uint32_t>(below(3));
     r.switches = below(4);
+    r.cgroup_id = below(3);
     script.add(r);
   }
 
@@ -183,6 +184,7 @@ TEST(Hostile, IdentitiesHoldWhateverTheRecordsSay) {
     EXPECT_EQ(report.threads_conserved, true);
     EXPECT_EQ(report.cpus_conserved, true);
     EXPECT_EQ(report.user_threads_conserved, true);
+    EXPECT_NE(report.cgroups_conserved, false);
     if (HasFailure()) return;
   }
 }

@@ -44,6 +44,7 @@ class KernelTimeline {
   void on_exec(const schedscope_exec& record, std::uint64_t t);
   void on_migrate(const schedscope_migrate& record);
   void on_task(const schedscope_task& record, std::uint64_t t);
+  void on_namespace(const schedscope_namespace& record);
   // A gap of one CPU's stream, or of all of them (SCHEDSCOPE_CPU_NONE).
   void on_gap(std::uint16_t cpu, std::uint64_t begin_ns, std::uint64_t t);
   void finish(std::uint64_t end_ns);
@@ -89,6 +90,7 @@ class KernelTimeline {
     bool proven_asleep = false;      // … and was taken for asleep, since a waking followed
     bool guessed_awake = false;      // … and was taken for not consumed, since it ran next
     bool seen = false;               // a switch or a wakeup told of it
+    bool entered = false;            // came into the selection while it was recorded
     bool from_walk = false;          // not seen yet, and the walk told its state
     bool slice_cut = false;          // its slice began before what is seen
     bool carrier = false;
@@ -119,8 +121,12 @@ class KernelTimeline {
   ThreadIndex find_or_create(std::uint32_t tid, std::uint64_t t);
   void supersede(ThreadIndex old, std::uint64_t t);
   void be_born(ThreadIndex thread, State state, std::uint64_t t);
-  void learn(ThreadIndex index, const schedscope_task& record);
-  void read_at_begin(ThreadIndex index, const schedscope_task& record);
+  void learn(ThreadIndex index, const schedscope_task& record, std::uint64_t t);
+  void read_place(ThreadIndex index, const schedscope_task& record);
+  void read_at_end(ThreadIndex index, const schedscope_task& record);
+  [[nodiscard]] bool crosses(const schedscope_task& record, ThreadIndex index) const;
+  ThreadIndex cross(const schedscope_task& record, ThreadIndex old, std::uint64_t t);
+  void enter_on_cpu(ThreadIndex thread, std::uint16_t cpu, std::uint64_t t);
 
   // What a switch does (kernel.cc).
   void leave_idle(Cpu& cpu, const schedscope_switch& record, std::uint64_t t);

@@ -15,10 +15,12 @@ constexpr std::size_t most_held_misses = 1 << 16;
 }  // namespace
 
 // Every switch of this thread is recorded; no_index: of an idle task. Where most are left out on
-// purpose, one that does not follow says nothing.
+// purpose, one that does not follow says nothing; nor does the first one of a thread that came
+// into the selection, which may have been on its way when it was read.
 bool KernelTimeline::all_recorded(ThreadIndex thread) const {
   if (scope_ == Timeline::Scope::whole_machine) return true;
-  return thread != no_index && !threads_[thread].bystander;
+  if (thread == no_index || threads_[thread].bystander) return false;
+  return tracks_[thread].seen || !tracks_[thread].entered;
 }
 
 void KernelTimeline::missed(std::uint64_t t) {

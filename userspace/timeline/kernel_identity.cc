@@ -134,30 +134,31 @@ void KernelTimeline::on_task(const schedscope_task& record, std::uint64_t t) {
       record.start_ns != threads_[index].start_ns) {
     index = add_thread(record.tid, t, t);
   }
+  if (crosses(record, index)) {
+    learn(cross(record, index, t), record, t);
+    return;
+  }
   if (index == no_index) {
     if (read_state(record) == Read::dead) return;  // a zombie: no thread any more
     const bool old = (flags & SCHEDSCOPE_TASK_BEGIN) != 0 ||
                      (record.start_ns != 0 && record.start_ns <= start_ns_);
     index = add_thread(record.tid, old ? start_ns_ : t, t);
   }
-  learn(index, record);
-  Track& track = tracks_[index];
+  learn(index, record, t);
+  const Track& track = tracks_[index];
   if (track.seen || track.place != Place::off) return;
-  if ((flags & SCHEDSCOPE_TASK_BEGIN) != 0 && gaps_.count() == 0) read_at_begin(index, record);
-  if ((flags & SCHEDSCOPE_TASK_END) != 0 && track.from_walk) {
-    const Read read = read_state(record);
-    const State then = read == Read::waiting    ? State::wait
-                       : read == Read::blocked  ? State::block
-                       : read == Read::sleeping ? State::sleep
-                                                : State::unknown;
-    track.read_at_end = true;
-    track.same_at_end = then == track.state[0] && record.switches == track.begin_switches;
+  if ((flags & SCHEDSCOPE_TASK_BEGIN) != 0 && gaps_.count() == 0) {
+    read_place(index, record);
+    if (read_state(record) == Read::on_cpu && record.task_cpu < SCHEDSCOPE_CPU_NONE) {
+      cpu_at(static_cast<std::uint16_t>(record.task_cpu)).candidate = index;
+    }
   }
+  if ((flags & SCHEDSCOPE_TASK_END) != 0) read_at_end(index, record);
 }
 
-// No switch and no wakeup between the start of recording and the reading: what was read has
-// been so since the start.
-void KernelTimeline::read_at_begin(ThreadIndex index, const schedscope_task& record) {
+// No switch and no wakeup between its first moment and the reading: what was read has been so
+// since then.
+void KernelTimeline::read_place(ThreadIndex index, const schedscope_task& record) {
   Track& track = tracks_[index];
   const Read read = read_state(record);
   track.left_cpu = record.task_cpu < SCHEDSCOPE_CPU_NONE
@@ -166,9 +167,6 @@ void KernelTimeline::read_at_begin(ThreadIndex index, const schedscope_task& rec
   track.begin_switches = record.switches;
   track.number = static_cast<std::uint32_t>(record.switches);
   track.number_known = track.number_walked = true;
-  if (read == Read::on_cpu && record.task_cpu < SCHEDSCOPE_CPU_NONE) {
-    cpu_at(static_cast<std::uint16_t>(record.task_cpu)).candidate = index;
-  }
   if (read != Read::waiting && read != Read::blocked && read != Read::sleeping) return;
   const State state = read == Read::waiting   ? State::wait
                       : read == Read::blocked ? State::block
@@ -177,8 +175,89 @@ void KernelTimeline::read_at_begin(ThreadIndex index, const schedscope_task& rec
   track.from_walk = true;
 }
 
-void KernelTimeline::learn(ThreadIndex index, const schedscope_task& record) {
+void KernelTimeline::read_at_end(ThreadIndex index, const schedscope_task& record) {
+  Track& track = tracks_[index];
+  if (track.seen || track.place != Place::off || !track.from_walk) return;
+  const Read read = read_state(record);
+  const State then = read == Read::waiting    ? State::wait
+                     : read == Read::blocked  ? State::block
+                     : read == Read::sleeping ? State::sleep
+                                              : State::unknown;
+  track.read_at_end = true;
+  track.same_at_end = then == track.state[0] && record.switches == track.begin_switches;
+}
+
+// Whether the record tells that its thread has come into the selection, or has left it.
+bool KernelTimeline::crosses(const schedscope_task& record, ThreadIndex index) const {
+  if (scope_ == Timeline::Scope::whole_machine) return false;
+  const bool outside = (record.rec.flags & SCHEDSCOPE_TASK_BYSTANDER) != 0;
+  if (index == no_index) return !outside && (record.rec.flags & SCHEDSCOPE_TASK_MOVED) != 0;
+  return threads_[index].identified && threads_[index].bystander != outside;
+}
+
+// What was recorded before is one stretch of its life, what comes from now on another, and each
+// has a thread of its own here: nothing is known of the time between two in the selection.
+ThreadIndex KernelTimeline::cross(const schedscope_task& record, ThreadIndex old, std::uint64_t t) {
+  const bool enters = (record.rec.flags & SCHEDSCOPE_TASK_BYSTANDER) == 0;
+  std::uint16_t left_on = SCHEDSCOPE_CPU_NONE;
+  if (old != no_index && tracks_[old].place != Place::gone) {
+    Track& track = tracks_[old];
+    if (track.place == Place::running) left_on = track.cpu;
+    read_at_end(old, record);
+    end_thread(old, t);
+    track.place = Place::gone;
+    if (track.carrier) carrier_sink_->carrier_gone(old, t);
+    threads_[old].partial = true;
+  }
+  const ThreadIndex index = add_thread(record.tid, t, t);
+  threads_[index].partial = true;
+  if (left_on != SCHEDSCOPE_CPU_NONE) {
+    cpus_[left_on].current = Cpu::Current::unknown;
+    cpus_[left_on].since = t;
+  }
+  if (enters) {
+    // Where a thread that was not selected is by its records, it may have been long ago.
+    tracks_[index].entered = true;
+    read_place(index, record);
+    if (read_state(record) == Read::on_cpu && record.task_cpu < SCHEDSCOPE_CPU_NONE) {
+      enter_on_cpu(index, static_cast<std::uint16_t>(record.task_cpu), t);
+    }
+  } else if (left_on != SCHEDSCOPE_CPU_NONE) {
+    enter_on_cpu(index, left_on, t);
+  }
+  return index;
+}
+
+// Nobody saw it come to the CPU. Where another selected thread is there by its records, the two
+// have just changed places, and the next switch tells.
+void KernelTimeline::enter_on_cpu(ThreadIndex thread, std::uint16_t number, std::uint64_t t) {
+  Cpu& cpu = cpu_at(number);
+  if (cpu.current == Cpu::Current::thread) {
+    if (all_recorded(cpu.thread)) return;
+    take_off(cpu, number, t);
+  } else {
+    give_cpu(number, false, cpu.since, t);
+  }
+  Track& track = tracks_[thread];
+  restart(track, State::run, t);
+  track.place = Place::running;
+  track.cpu = track.left_cpu = number;
+  track.slice_cut = true;
+  track.from_walk = false;
+  cpu.current = Cpu::Current::thread;
+  cpu.thread = thread;
+  cpu.since = cpu.sure = t;
+}
+
+void KernelTimeline::learn(ThreadIndex index, const schedscope_task& record, std::uint64_t t) {
   Thread& thread = threads_[index];
+  if (record.cgroup_id != 0 && record.cgroup_id != thread.cgroup_id) {
+    const bool moved = (record.rec.flags & SCHEDSCOPE_TASK_MOVED) != 0;
+    const bool from_birth = thread.cgroup_id == 0 && (!moved || thread.born_ns == t);
+    for (Sink* sink : sinks_) {
+      sink->in_cgroup(index, record.cgroup_id, from_birth ? 0 : t, moved || from_birth);
+    }
+  }
   thread.identified = true;
   thread.pid = record.pid;
   thread.ppid = record.ppid;
@@ -190,8 +269,17 @@ void KernelTimeline::learn(ThreadIndex index, const schedscope_task& record) {
   thread.kernel_thread = (record.rec.flags & SCHEDSCOPE_TASK_KTHREAD) != 0;
   thread.bystander = (record.rec.flags & SCHEDSCOPE_TASK_BYSTANDER) != 0;
   thread.start_ns = record.start_ns;
-  thread.cgroup_id = record.cgroup_id;
+  if (record.cgroup_id != 0) thread.cgroup_id = record.cgroup_id;
   if (record.slice_ns != 0) thread.slice_ns = record.slice_ns;
+}
+
+void KernelTimeline::on_namespace(const schedscope_namespace& record) {
+  const ThreadIndex index = by_tid_.find(record.tid);
+  if (index == no_index) return;
+  Thread& thread = threads_[index];
+  thread.ns_tid = record.ns_tid;
+  thread.ns_pid = record.ns_pid;
+  thread.ns_id = record.ns_id;
 }
 
 ThreadIndex KernelTimeline::adopt_carrier(std::uint32_t tid, std::uint64_t t) {

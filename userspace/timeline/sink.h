@@ -23,6 +23,11 @@ class Sink {
   virtual void hostages(const HostageSpan&) {}
   // A runtime switched to this user thread (UserIndex of it): one call per switch.
   virtual void user_switch(UserIndex, std::uint64_t /*at_ns*/) {}
+  // A thread is in this cgroup from `from_ns` on, 0: from its birth. It may come after stretches
+  // that are given out later, but after none that is given out before. `told`: by a record of the
+  // move; else that was missed, and it is only now that it shows.
+  virtual void in_cgroup(ThreadIndex, std::uint64_t /*cgroup_id*/, std::uint64_t /*from_ns*/,
+                         bool /*told*/) {}
   // Every record, before the timeline takes it: for what needs no timeline (counts, wakers).
   virtual void record(RecordView) {}
   // A record of the second witness, in the order of times among those of the first. It changes

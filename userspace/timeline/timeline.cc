@@ -75,6 +75,10 @@ void Timeline::State::add(RecordView record) {
       now = std::max(now, record.time_ns());
       kernel.on_task(record.as<schedscope_task>(), now);
       break;
+    case SCHEDSCOPE_REC_NAMESPACE:
+      now = std::max(now, record.time_ns());
+      kernel.on_namespace(record.as<schedscope_namespace>());
+      break;
     case SCHEDSCOPE_REC_LOST:
       lost(record.as<schedscope_lost>());
       break;

@@ -60,13 +60,18 @@ struct Thread {
   int nice = 0;
   bool identified = false;  // pid, comm, … came from a task record
   bool kernel_thread = false;
-  bool bystander = false;      // not selected: seen only where it met a selected thread
-  bool announced = false;      // its birth was recorded
-  std::uint64_t start_ns = 0;  // kernel start_time, 0 when not known
-  std::uint64_t cgroup_id = 0;
-  std::uint64_t slice_ns = 0;  // nominal slice, latest, 0 when the kernel has none
+  bool bystander = false;       // not selected: seen only where it met a selected thread
+  bool partial = false;         // came into the selection, or left it, while it lived
+  bool announced = false;       // its birth was recorded
+  std::uint64_t start_ns = 0;   // kernel start_time, 0 when not known
+  std::uint64_t cgroup_id = 0;  // latest, 0 when not known
+  std::uint64_t slice_ns = 0;   // nominal slice, latest, 0 when the kernel has none
+  // As its own pid namespace sees it; all 0 in the first one, or when not known.
+  std::uint32_t ns_tid = 0, ns_pid = 0;
+  std::uint64_t ns_id = 0;
   // Wall time is [born_ns, gone_ns): from wakeup_new or the start of recording (or, for a
-  // thread that no record announced, its first record) to its last switch or the end.
+  // thread that no record announced, its first record) to its last switch or the end; of a
+  // selection, from when the thread came into it to when it left.
   std::uint64_t born_ns = 0;
   std::uint64_t gone_ns = 0;
   bool exited = false;
