@@ -141,7 +141,9 @@ void Cgroups::finish(Report& report) {
     if (const auto path = paths_.find(id); path != paths_.end()) cgroup.path = path->second;
     report.cgroups.push_back(std::move(cgroup));
   }
-  std::ranges::stable_sort(report.cgroups, std::greater(), &CgroupReport::run_ns);
+  std::ranges::sort(report.cgroups, [](const CgroupReport& a, const CgroupReport& b) {
+    return a.run_ns != b.run_ns ? a.run_ns > b.run_ns : a.id < b.id;
+  });
 }
 
 }  // namespace
