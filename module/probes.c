@@ -7,7 +7,7 @@
  * in the kernel's header.
  *
  * Up to 7.1 the kernel calls a probe with preemption off; from 7.2 on it does
- * not promise to, so each probe turns it off by itself.
+ * not promise to, so each probe turns it off by itself: guard(probe).
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -30,6 +30,22 @@
 #include "switchbench.h"
 #include "uapi/schedscope.h"
 
+static __always_inline u64 probe_enter(void)
+{
+	preempt_disable_notrace();
+	return static_branch_unlikely(&stream_measured) ? stream_now() : 0;
+}
+
+static __always_inline void probe_leave(u64 began_ns)
+{
+	if (static_branch_unlikely(&stream_measured) && began_ns)
+		stream_probed(stream_now() - began_ns);
+	preempt_enable_notrace();
+}
+
+/* Round all that a probe does: it is not preempted, and what it takes is measured on demand. */
+DEFINE_LOCK_GUARD_0(probe, _T->began_ns = probe_enter(), probe_leave(_T->began_ns), u64 began_ns)
+
 /* Context: the CPU's run queue is locked, interrupts are off. */
 static void probe_sched_switch(void *data, bool preempt, struct task_struct *prev,
 			       struct task_struct *next, unsigned int prev_state)
@@ -37,7 +53,7 @@ static void probe_sched_switch(void *data, bool preempt, struct task_struct *pre
 	struct slice_end end;
 	u64 began = 0;
 
-	guard(preempt_notrace)();
+	guard(probe)();
 	if (static_branch_unlikely(&switchbench_running))
 		began = ktime_get_mono_fast_ns();
 	end = slice_end_switch(preempt, prev, next, prev_state);
@@ -56,7 +72,7 @@ static void probe_sched_switch(void *data, bool preempt, struct task_struct *pre
  */
 static void probe_sched_waking(void *data, struct task_struct *task)
 {
-	guard(preempt_notrace)();
+	guard(probe)();
 	slice_end_waking(task);
 	ledger_wake(task);
 	if (static_branch_unlikely(&stream_running))
@@ -69,14 +85,14 @@ static void probe_sched_waking(void *data, struct task_struct *task)
  */
 static void probe_sched_wakeup(void *data, struct task_struct *task)
 {
-	guard(preempt_notrace)();
+	guard(probe)();
 	slice_end_woken(task);
 }
 
 /* Context: the task's pi_lock is held and its run queue locked, interrupts are off. */
 static void probe_sched_wakeup_new(void *data, struct task_struct *task)
 {
-	guard(preempt_notrace)();
+	guard(probe)();
 	ledger_wake_new(task);
 	if (static_branch_unlikely(&stream_running))
 		stream_wakeup_new(task);
@@ -90,7 +106,7 @@ static void probe_sched_wakeup_new(void *data, struct task_struct *task)
  */
 static void probe_sched_process_exit(void *data, COMPAT_PROCESS_EXIT_ARGS)
 {
-	guard(preempt_notrace)();
+	guard(probe)();
 	ledger_adopt(task);
 	if (static_branch_unlikely(&stream_running))
 		stream_exit(task);
@@ -99,13 +115,13 @@ static void probe_sched_process_exit(void *data, COMPAT_PROCESS_EXIT_ARGS)
 /* Context: hard interrupt, here and in the next. */
 static void probe_local_timer_entry(void *data, int vector)
 {
-	guard(preempt_notrace)();
+	guard(probe)();
 	slice_end_timer_entry();
 }
 
 static void probe_local_timer_exit(void *data, int vector)
 {
-	guard(preempt_notrace)();
+	guard(probe)();
 	slice_end_timer_exit();
 	if (static_branch_unlikely(&slicepage_used.key))
 		slicepage_tick();
@@ -114,14 +130,14 @@ static void probe_local_timer_exit(void *data, int vector)
 /* Context: the run queue of @cpu is locked, interrupts are off. */
 static void probe_sched_set_need_resched(void *data, struct task_struct *task, int cpu, int tif)
 {
-	guard(preempt_notrace)();
+	guard(probe)();
 	slice_end_asked(task, cpu);
 }
 
 /* Context: the task's pi_lock is held or its run queue locked, interrupts are off. */
 static void probe_sched_migrate_task(void *data, struct task_struct *task, int cpu)
 {
-	guard(preempt_notrace)();
+	guard(probe)();
 	slice_end_migrated(task, cpu);
 	ledger_migrated(task);
 }
@@ -129,27 +145,27 @@ static void probe_sched_migrate_task(void *data, struct task_struct *task, int c
 /* What follows is for the stream alone. Context: as above. */
 static void probe_stream_migrate(void *data, struct task_struct *task, int cpu)
 {
-	guard(preempt_notrace)();
+	guard(probe)();
 	stream_migrate(task, cpu);
 }
 
 /* Context of the others: process context, no locks, but for the task's own in a rename. */
 static void probe_stream_fork(void *data, struct task_struct *parent, struct task_struct *child)
 {
-	guard(preempt_notrace)();
+	guard(probe)();
 	stream_fork(parent, child);
 }
 
 static void probe_stream_exec(void *data, struct task_struct *task, pid_t old_tid,
 			      struct linux_binprm *bprm)
 {
-	guard(preempt_notrace)();
+	guard(probe)();
 	stream_exec(task, old_tid);
 }
 
 static void probe_stream_rename(void *data, struct task_struct *task, const char *comm)
 {
-	guard(preempt_notrace)();
+	guard(probe)();
 	stream_rename(task, comm);
 }
 

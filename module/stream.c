@@ -33,6 +33,7 @@
 #include "stream.h"
 
 DEFINE_STATIC_KEY_FALSE(stream_running);
+DEFINE_STATIC_KEY_FALSE(stream_measured);
 
 /*
  * The stream that runs. Set before the first probe can look at it, and cleared
@@ -242,6 +243,8 @@ void stream_switch(bool preempt, struct task_struct *prev, struct task_struct *n
 	struct schedscope_switch rec;
 	u64 now;
 
+	if (static_branch_unlikely(&stream_measured))
+		here->measured_switches++;
 	if (!stream_is_selected(running, prev->pid) && !stream_is_selected(running, next->pid)) {
 		if (is_last)
 			forget(prev);
@@ -429,10 +432,37 @@ int stream_begin(struct stream *stream)
 }
 
 /**
+ * stream_measure() - times all probes of the module from now on, or no longer
+ * @on: which
+ *
+ * Context: process context, may sleep; a stream runs.
+ */
+void stream_measure(bool on)
+{
+	if (on)
+		static_branch_enable(&stream_measured);
+	else
+		static_branch_disable(&stream_measured);
+}
+
+/**
+ * stream_probed() - a probe is over that was timed
+ * @ns: what it took; one that was interrupted by another holds that one's, too
+ *
+ * Context: preemption is off. Atomic on its CPU, as others may interrupt.
+ */
+void stream_probed(u64 ns)
+{
+	this_cpu_add(running->cpus->probe_ns, ns);
+	this_cpu_inc(running->cpus->probe_runs);
+}
+
+/**
  * stream_end() - no record is made any more when this returns
  */
 void stream_end(void)
 {
+	static_branch_disable(&stream_measured);
 	static_branch_disable(&stream_running);
 	/* Waits for probes that have found the key on, too. */
 	probes_detach_stream();

@@ -20,8 +20,11 @@ struct trace_buffer;
  * @gap_begin_ns: when the first of them was
  * @gap_end_ns: and the last
  * @clocks_apart_ns: see clock_step.h
+ * @probe_ns: time that probes took while it was measured, see stream_measure()
+ * @probe_runs: how often they ran meanwhile
+ * @measured_switches: how many switches there were meanwhile, selected or not
  *
- * Written by its CPU with interrupts off; once the stream is stopped, by its reader.
+ * Written by its CPU with interrupts off, but for @probe_ns and @probe_runs; once the stream is stopped, by its reader.
  */
 struct stream_cpu {
 	u64 produced;
@@ -31,6 +34,9 @@ struct stream_cpu {
 	u64 gap_begin_ns;
 	u64 gap_end_ns;
 	s64 clocks_apart_ns;
+	u64 probe_ns;
+	u64 probe_runs;
+	u64 measured_switches;
 };
 
 /**
@@ -53,9 +59,13 @@ struct stream {
 /* On from stream_begin() to stream_end(): the probes are called only then. */
 DECLARE_STATIC_KEY_FALSE(stream_running);
 
+/* On while a stream runs and all probes of the module are timed: that itself costs. */
+DECLARE_STATIC_KEY_FALSE(stream_measured);
+
 /* Process context, may sleep; the caller sees to it that one stream is begun at a time. */
 int stream_begin(struct stream *stream);
 void stream_end(void);
+void stream_measure(bool on);
 
 /*
  * Events, of the stream that runs. Preemption is off; none sleeps, allocates,
@@ -70,6 +80,9 @@ void stream_exec(struct task_struct *task, pid_t old_tid);
 void stream_exit(struct task_struct *task);
 void stream_migrate(struct task_struct *task, int to_cpu);
 void stream_rename(struct task_struct *task, const char *comm);
+
+/* From any of the module's probes, when it is timed. */
+void stream_probed(u64 ns);
 
 /* For its reader. */
 bool stream_is_selected(const struct stream *stream, pid_t tid);

@@ -53,7 +53,10 @@ enum stream_state { STREAM_MADE, STREAM_RUNS, STREAM_STOPPED };
  * @quiet: rings that were found empty one behind the other
  * @walk_flag: SCHEDSCOPE_TASK_BEGIN or _END while a walk over the threads goes on, else 0
  * @walk_tid: it is at this one
- * @stats_cpu: whose counts are told next, nr_cpu_ids when nobody has asked
+ * @stats_cpu: whose counts are told next; nr_cpu_ids: what belongs to no CPU; nr_cpu_ids + 1:
+ *	nobody has asked
+ * @measure: the probes are to be timed while the stream runs
+ * @was_measured: they were
  * @out: whole records, copied from what they come from
  * @out_at: so far the reader has them
  * @out_end: so far there are any
@@ -69,6 +72,8 @@ struct stream_reader {
 	u16 walk_flag;
 	int walk_tid;
 	unsigned int stats_cpu;
+	bool measure;
+	bool was_measured;
 	size_t out_at;
 	size_t out_end;
 	u8 out[PAGE_SIZE] __aligned(8);
@@ -203,12 +208,35 @@ static void out_add_walk(struct stream_reader *reader)
 	}
 }
 
+/* What the probes took, all CPUs together. */
+static void out_add_measured(struct stream_reader *reader)
+{
+	struct schedscope_cpu_stats rec = {
+		.rec = {
+			.time_ns = stream_now(),
+			.kind = SCHEDSCOPE_REC_CPU_STATS,
+			.size = sizeof(rec),
+			.cpu = SCHEDSCOPE_CPU_NONE,
+		},
+	};
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu) {
+		const struct stream_cpu *state = per_cpu_ptr(reader->stream.cpus, cpu);
+
+		rec.switches += READ_ONCE(state->measured_switches);
+		rec.run_ns += READ_ONCE(state->probe_ns);
+		rec.runs += READ_ONCE(state->probe_runs);
+	}
+	out_add(reader, &rec, sizeof(rec));
+}
+
 static void out_add_stats(struct stream_reader *reader)
 {
 	unsigned int *cpu = &reader->stats_cpu;
 
 	for (; *cpu < nr_cpu_ids && out_has_room(reader, sizeof(struct schedscope_cpu_stats));
-	     *cpu = cpumask_next(*cpu, cpu_possible_mask)) {
+	     *cpu = min(cpumask_next(*cpu, cpu_possible_mask), nr_cpu_ids)) {
 		const struct stream_cpu *state = per_cpu_ptr(reader->stream.cpus, *cpu);
 		struct schedscope_cpu_stats rec = {
 			.rec = {
@@ -224,6 +252,11 @@ static void out_add_stats(struct stream_reader *reader)
 
 		out_add(reader, &rec, sizeof(rec));
 	}
+	if (*cpu != nr_cpu_ids || !out_has_room(reader, sizeof(struct schedscope_cpu_stats)))
+		return;
+	if (reader->was_measured)
+		out_add_measured(reader);
+	*cpu = nr_cpu_ids + 1;
 }
 
 /* Something of what comes next, if there is anything. */
@@ -293,9 +326,12 @@ static long stream_start(struct stream_reader *reader)
 	if (reader->state != STREAM_MADE)
 		return -EINVAL;
 	err = stream_begin(&reader->stream);
-	if (!err)
-		reader->state = STREAM_RUNS;
-	return err;
+	if (err)
+		return err;
+	reader->state = STREAM_RUNS;
+	if (reader->measure)
+		stream_measure(true);
+	return 0;
 }
 
 static long stream_stop(struct stream_reader *reader)
@@ -341,9 +377,24 @@ static long stream_walk(struct stream_reader *reader, const u32 __user *user)
 	return 0;
 }
 
+static long stream_measure_probes(struct stream_reader *reader, const u32 __user *user)
+{
+	u32 on;
+
+	if (get_user(on, user))
+		return -EFAULT;
+	if (on > 1)
+		return -EINVAL;
+	reader->measure = on;
+	reader->was_measured |= on;
+	if (reader->state == STREAM_RUNS)
+		stream_measure(on);
+	return 0;
+}
+
 static long stream_stats(struct stream_reader *reader)
 {
-	if (reader->stats_cpu < nr_cpu_ids)
+	if (reader->stats_cpu <= nr_cpu_ids)
 		return -EBUSY;
 	reader->stats_cpu = cpumask_first(cpu_possible_mask);
 	return 0;
@@ -363,6 +414,8 @@ static long stream_ioctl(struct file *file, unsigned int command, unsigned long 
 		return stream_select_tid(reader, (const u32 __user *)arg);
 	case SCHEDSCOPE_STREAM_IOC_WALK:
 		return stream_walk(reader, (const u32 __user *)arg);
+	case SCHEDSCOPE_STREAM_IOC_MEASURE:
+		return stream_measure_probes(reader, (const u32 __user *)arg);
 	case SCHEDSCOPE_STREAM_IOC_STATS:
 		return stream_stats(reader);
 	default:
@@ -409,7 +462,7 @@ static int stream_make(struct stream_reader *reader, const struct schedscope_str
 	struct stream *stream = &reader->stream;
 
 	mutex_init(&reader->lock);
-	reader->stats_cpu = nr_cpu_ids;
+	reader->stats_cpu = nr_cpu_ids + 1;
 	stream->rr_slice_ns = wanted->rr_slice_ns;
 	/* No RB_FL_OVERWRITE: what is there stays, and what finds no room is lost. */
 	stream->ring = ring_buffer_alloc(wanted->ring_bytes, 0);

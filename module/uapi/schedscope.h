@@ -311,8 +311,8 @@ struct schedscope_lost {
  * @lost: of those, lost, by SCHEDSCOPE_LOST_*
  * @switches: of those produced, switches; without a CPU: the switches of the whole
  *	machine while @run_ns was measured
- * @run_ns: only without a CPU: time the probes themselves took while the kernel measured
- *	it, 0 when it was not measured
+ * @run_ns: only without a CPU: time the probes themselves took while the kernel, or the
+ *	module, measured it, 0 when it was not measured
  * @runs: how often they ran meanwhile
  */
 struct schedscope_cpu_stats {
@@ -379,7 +379,7 @@ struct schedscope_user_name {
 /* ---- /dev/schedscope ---- */
 
 #define SCHEDSCOPE_ABI_MAJOR		2 /* raised when an old reader would misread */
-#define SCHEDSCOPE_ABI_MINOR		1 /* raised by a compatible addition */
+#define SCHEDSCOPE_ABI_MINOR		2 /* raised by a compatible addition */
 #define SCHEDSCOPE_HIST_BUCKETS		40
 
 /*
@@ -678,8 +678,17 @@ struct schedscope_stream {
  * their flag, SCHEDSCOPE_TASK_BEGIN or _END. EBUSY: one is not read to its end.
  */
 #define SCHEDSCOPE_STREAM_IOC_WALK	_IOW('#', 0x74, __u32)
-/* A CPU_STATS record of every possible CPU, as of when it is read. EBUSY: as _WALK. */
+/*
+ * A CPU_STATS record of every possible CPU, as of when it is read; from 2.2 on, after _MEASURE,
+ * one more without a CPU, of what the probes took. EBUSY: as _WALK.
+ */
 #define SCHEDSCOPE_STREAM_IOC_STATS	_IO('#', 0x75)
+/*
+ * From 2.2: times all probes of the module while the stream runs, also those of the ledger and
+ * the slice pages, from now on (1) or no longer (0): two readings of the clock a probe, of which
+ * one is in what is told.
+ */
+#define SCHEDSCOPE_STREAM_IOC_MEASURE	_IOW('#', 0x76, __u32)
 
 /* ---- /dev/schedscope-slice, from 1.2 on ---- */
 

@@ -43,6 +43,9 @@ struct seen {
 	__u64 watched_yields;
 	__u64 watched_walked;
 	__u64 others;		/* switches that have no selected thread in them */
+	__u64 measured_ns;	/* told in a CPU_STATS of no CPU */
+	__u64 measured_runs;
+	__u64 measured_switches;
 };
 
 static inline bool kind_is_known(const struct schedscope_rec *rec)
@@ -83,6 +86,12 @@ static inline void see(struct seen *seen, const struct schedscope_rec *rec)
 
 	if (!kind_is_known(rec)) {
 		seen->wrong++;
+		return;
+	}
+	if (cpu == SCHEDSCOPE_CPU_NONE && rec->kind == SCHEDSCOPE_REC_CPU_STATS) {
+		seen->measured_ns = stats->run_ns;
+		seen->measured_runs = stats->runs;
+		seen->measured_switches = stats->switches;
 		return;
 	}
 	if (cpu == SCHEDSCOPE_CPU_NONE) {

@@ -230,6 +230,42 @@ TEST_F(stream, agrees_with_the_kernel)
 		  seen.watched_switches);
 }
 
+/* What the probes took, over all switches of the machine and those of the selection alike. */
+TEST_F(stream, measures_the_probes)
+{
+	struct worker workers[2] = { 0 };
+	struct pair pair = { .rounds = 2000 };
+	struct seen seen = { 0 };
+	__u64 began, took;
+	__u32 on = 1;
+
+	ASSERT_TRUE(play(workers, &pair));
+	self->fd = stream_open(self->device, 16 * RING, 0);
+	ASSERT_LE(0, self->fd);
+	EXPECT_EQ(0, ioctl(self->fd, SCHEDSCOPE_STREAM_IOC_MEASURE, &on));
+	on = 2;
+	EXPECT_EQ(-1, ioctl(self->fd, SCHEDSCOPE_STREAM_IOC_MEASURE, &on));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, ioctl(self->fd, SCHEDSCOPE_STREAM_IOC_MEASURE, NULL));
+	EXPECT_EQ(EFAULT, errno);
+	began = now_ns();
+	ASSERT_EQ(0, ioctl(self->fd, SCHEDSCOPE_STREAM_IOC_START));
+	play_on(workers);
+	on = 0;
+	EXPECT_EQ(0, ioctl(self->fd, SCHEDSCOPE_STREAM_IOC_MEASURE, &on));
+	took = now_ns() - began;
+	usleep(50000); /* not measured any more */
+	ASSERT_TRUE(finish(self->fd, &seen));
+	play_end(workers, &pair);
+
+	EXPECT_EQ(0, seen.wrong);
+	EXPECT_LE(4000, seen.measured_switches);
+	EXPECT_GE(sum(seen.switches), seen.measured_switches);
+	EXPECT_LE(seen.measured_switches, seen.measured_runs);
+	EXPECT_LT(0, seen.measured_ns);
+	EXPECT_GE(took * CPUS, seen.measured_ns);
+}
+
 /* Nobody reads, and the ring is small: what is lost is counted to the last record. */
 TEST_F(stream, counts_what_it_loses)
 {

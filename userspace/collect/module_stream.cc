@@ -80,6 +80,11 @@ Result<void> ModuleStream::stop() {
   return fail_errno("stop the module's event stream");
 }
 
+void ModuleStream::measure(bool on) {
+  const std::uint32_t wanted = on ? 1 : 0;
+  measuring_ = ::ioctl(fd_.get(), SCHEDSCOPE_STREAM_IOC_MEASURE, &wanted) == 0 && on;
+}
+
 Result<std::size_t> ModuleStream::read_some() {
   auto* const to = reinterpret_cast<std::byte*>(buffer_.data());
   for (;;) {
@@ -98,6 +103,7 @@ std::size_t ModuleStream::take_while(std::size_t at, std::size_t end, bool asked
     auto* const rec = reinterpret_cast<schedscope_rec*>(bytes + at);
     if (is_asked_for(*rec) != asked) break;
     if (second_) rec->flags |= SCHEDSCOPE_REC_SECOND;
+    if (measuring_ && rec->kind == SCHEDSCOPE_REC_SWITCH) ++measured_switches_;
     at += rec->size;
     take(RecordView(rec));
   }
@@ -156,7 +162,9 @@ Result<std::vector<schedscope_cpu_stats>> ModuleStream::stats() {
     if (record.kind() == SCHEDSCOPE_REC_CPU_STATS) all.push_back(record.as<schedscope_cpu_stats>());
   });
   if (!taken) return std::unexpected(taken.error());
-  // The stream has no totals that belong to no CPU; who records may have.
+  // Unless the probes were measured, the stream has no totals that belong to no CPU; who records
+  // may have.
+  if (!all.empty() && all.back().rec.cpu == SCHEDSCOPE_CPU_NONE) return all;
   auto machine = make_record<schedscope_cpu_stats>(SCHEDSCOPE_REC_CPU_STATS, Clocks::now_ns());
   if (second_) machine.rec.flags |= SCHEDSCOPE_REC_SECOND;
   all.push_back(machine);

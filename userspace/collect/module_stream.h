@@ -27,8 +27,10 @@ class ModuleStream final : public Witness {
   [[nodiscard]] Result<void> walk(std::uint16_t flag,
                                   const std::function<void(RecordView)>& take) override;
   [[nodiscard]] Result<std::vector<schedscope_cpu_stats>> stats() override;
-  void measure(bool) override {}
-  [[nodiscard]] std::uint64_t measured_switches() const override { return 0; }
+  // A module of ABI 2.1 cannot.
+  void measure(bool on) override;
+  // Those whose records were drained: of a selection there are more.
+  [[nodiscard]] std::uint64_t measured_switches() const override { return measured_switches_; }
   [[nodiscard]] const std::vector<std::string>& missing() const override { return missing_; }
   [[nodiscard]] std::uint64_t selection_failed() const override { return 0; }
 
@@ -41,6 +43,8 @@ class ModuleStream final : public Witness {
 
   Fd fd_;
   bool second_;
+  bool measuring_ = false;
+  std::uint64_t measured_switches_ = 0;
   std::vector<std::uint64_t> buffer_;
   std::vector<std::uint64_t> held_;  // records of the rings that came with what was asked for
   std::vector<std::string> missing_;
