@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <algorithm>
+#include <map>
 #include <random>
 #include <vector>
 
@@ -78,12 +79,51 @@ TEST(Peers, SumStaysExactWhenThereAreTooMany) {
     ns += i;
   }
   std::uint64_t count = 0, sum = 0;
-  for (const auto& peer : peers.list({}, analysis::Peers::By::time)) {
+  const auto list = peers.list({}, analysis::Peers::By::time);
+  EXPECT_EQ(list.size(), analysis::Peers::most + 1);
+  for (const auto& peer : list) {
     count += peer.count;
     sum += peer.ns;
   }
   EXPECT_EQ(count, 1000U);
   EXPECT_EQ(sum, ns);
+}
+
+TEST(Peers, ExactUpToTheirMost) {
+  std::mt19937 rng(2);
+  for (std::uint32_t most = 1; most <= analysis::Peers::most; ++most) {
+    analysis::Peers peers;
+    std::map<std::uint32_t, std::pair<std::uint64_t, std::uint64_t>> truth;
+    for (int i = 0; i < 2000; ++i) {
+      const auto peer = static_cast<std::uint32_t>(rng() % most * (most % 2 == 0 ? 1 : 256));
+      peers.count(peer) += peer;
+      ++truth[peer].first;
+      truth[peer].second += peer;
+    }
+    const auto threads = std::vector<timeline::Thread>(256 * analysis::Peers::most);
+    const auto list = peers.list(threads, analysis::Peers::By::count);
+    EXPECT_EQ(list.size(), truth.size());
+    for (const auto& peer : list) {
+      EXPECT_EQ(peer.count, truth[peer.thread].first);
+      EXPECT_EQ(peer.ns, truth[peer.thread].second);
+    }
+  }
+}
+
+TEST(Peers, TheLargestStay) {
+  analysis::Peers peers;
+  for (std::uint32_t i = 0; i < 10'000; ++i) {
+    peers.count(i % 10) += 1000;
+    peers.count(100 + i) += 1;
+  }
+  const auto threads = std::vector<timeline::Thread>(20'000);
+  const auto list = peers.list(threads, analysis::Peers::By::time);
+  ASSERT_EQ(list.size(), analysis::Peers::most + 1);
+  for (std::size_t i = 0; i < 10; ++i) {
+    EXPECT_LT(list[i].thread, 10U);
+    EXPECT_EQ(list[i].count, 1000U);
+    EXPECT_EQ(list[i].ns, 1'000'000U);
+  }
 }
 
 TEST(FlatMap, DoesAsAMapDoes) {

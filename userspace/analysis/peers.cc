@@ -7,28 +7,66 @@
 
 namespace schedscope::analysis {
 
-std::uint64_t& Peers::count(timeline::ThreadIndex peer) {
-  for (std::size_t i = 0; i < entries_.size(); ++i) {
-    if (entries_[i].peer != peer) continue;
-    ++entries_[i].count;
-    // Moves towards the front, so that the frequent ones are found at once.
-    if (i != 0) std::swap(entries_[i], entries_[i - 1]);
-    return entries_[i == 0 ? 0 : i - 1].ns;
+Peers::Entry* Peers::find(timeline::ThreadIndex peer) {
+  if (places_.empty()) {
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+      if (entries_[i].peer != peer) continue;
+      // Moves towards the front, so that the frequent ones are found at once.
+      if (i != 0) std::swap(entries_[i], entries_[i - 1]);
+      return &entries_[i == 0 ? 0 : i - 1];
+    }
+    return nullptr;
   }
-  if (entries_.size() == most) {
-    const auto least =
-        std::min_element(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
-          return std::pair(a.ns, a.count) < std::pair(b.ns, b.count);
-        });
-    others_.count += least->count;
-    others_.ns += least->ns;
-    entries_.erase(least);
+  for (std::uint8_t at = home(peer); places_[at] != 0; ++at) {
+    Entry& entry = entries_[places_[at] - 1U];
+    if (entry.peer == peer) return &entry;
+  }
+  return nullptr;
+}
+
+void Peers::place(std::size_t entry) {
+  std::uint8_t at = home(entries_[entry].peer);
+  while (places_[at] != 0) ++at;
+  places_[at] = static_cast<std::uint8_t>(entry + 1);
+}
+
+// Leaves the `most` largest.
+void Peers::fold(std::vector<Entry>& entries, Entry& others) {
+  if (entries.size() <= most) return;
+  const auto kept = entries.begin() + most;
+  std::nth_element(entries.begin(), kept, entries.end(), [](const Entry& a, const Entry& b) {
+    return std::tie(a.ns, a.count, b.peer) > std::tie(b.ns, b.count, a.peer);
+  });
+  for (auto entry = kept; entry != entries.end(); ++entry) {
+    others.count += entry->count;
+    others.ns += entry->ns;
+  }
+  entries.erase(kept, entries.end());
+}
+
+std::uint64_t& Peers::count(timeline::ThreadIndex peer) {
+  if (Entry* entry = find(peer); entry != nullptr) {
+    ++entry->count;
+    return entry->ns;
+  }
+  if (entries_.size() == room) {
+    fold(entries_, others_);
+    places_.clear();
   }
   entries_.push_back({.peer = peer, .count = 1});
+  if (!places_.empty()) {
+    place(entries_.size() - 1);
+  } else if (entries_.size() > few) {
+    places_.assign(256, 0);
+    for (std::size_t i = 0; i < entries_.size(); ++i) place(i);
+  }
   return entries_.back().ns;
 }
 
 std::vector<Peer> Peers::list(std::span<const timeline::Thread> threads, By order) const {
+  std::vector<Entry> kept = entries_;
+  Entry rest = others_;
+  fold(kept, rest);
   std::vector<Peer> peers;
   const auto add = [&](const Entry& entry) {
     Peer peer{.count = entry.count, .ns = entry.ns};
@@ -43,13 +81,13 @@ std::vector<Peer> Peers::list(std::span<const timeline::Thread> threads, By orde
     }
     peers.push_back(std::move(peer));
   };
-  for (const Entry& entry : entries_) add(entry);
+  for (const Entry& entry : kept) add(entry);
   std::sort(peers.begin(), peers.end(), [&](const Peer& a, const Peer& b) {
     if (order == By::time)
       return std::tie(a.ns, a.count, b.thread) > std::tie(b.ns, b.count, a.thread);
     return std::tie(a.count, a.ns, b.thread) > std::tie(b.count, b.ns, a.thread);
   });
-  if (others_.count != 0) add(others_);
+  if (rest.count != 0) add(rest);
   return peers;
 }
 

@@ -12,7 +12,7 @@
 namespace schedscope::analysis {
 
 // Who did something to one thread, how often and what it cost. Holds a bounded number of peers:
-// when there are more, the smallest one is folded into `others`, so that the sum stays exact and
+// when there are more, the smallest are folded into `others`, so that the sum stays exact and
 // a listed peer's figures are what was counted since it was taken up last.
 class Peers {
  public:
@@ -35,8 +35,22 @@ class Peers {
     std::uint64_t count = 0;
     std::uint64_t ns = 0;
   };
+  // Up to here a search is as quick as an index.
+  static constexpr std::size_t few = 8;
+  // Folding them in dozens costs little each; one at a time, each newcomer would search them all.
+  static constexpr std::size_t room = most + most / 2;
+
+  static std::uint8_t home(timeline::ThreadIndex peer) {
+    return static_cast<std::uint8_t>((peer * 0x9e3779b1U) >> 24);
+  }
+  [[nodiscard]] Entry* find(timeline::ThreadIndex peer);
+  void place(std::size_t entry);
+  static void fold(std::vector<Entry>& entries, Entry& others);
+
   std::vector<Entry> entries_;
   Entry others_{.peer = others};
+  // When they are not few: 256 places for an entry's number + 1, from its home on; 0 is free.
+  std::vector<std::uint8_t> places_;
 };
 
 }  // namespace schedscope::analysis
