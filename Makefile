@@ -50,6 +50,7 @@ include mk/page.mk
 include mk/module.mk
 include mk/vm.mk
 include mk/check.mk
+include mk/fuzz.mk
 include mk/bench.mk
 include mk/install.mk
 include mk/deb.mk
@@ -108,7 +109,7 @@ test: deps
 
 .PHONY: test-ready
 test-ready: $(BUILD)/schedscope $(BUILD)/unit-tests $(BUILD)/golden $(BUILD)/ledger-math-test \
-  $(KERNELS:%=vm-module-%) selftests page-tests deb
+  $(KERNELS:%=vm-module-%) selftests page-tests deb fuzz-ready
 
 .PHONY: clean
 clean:
@@ -124,6 +125,7 @@ help:
 #: make test            all tests; closes on "N passed, N failed, N skipped"
 #: make test-debug      the tests in a VM on a kernel that looks for bugs, which it builds once
 #: make vm [KERNEL=6.1|6.12|6.12-rt|7|debug] [CPUS=n] [CMD='...']   a VM that sees this tree, with a shell or CMD
+#: make fuzz [SECONDS=n]   feed each parser of foreign bytes random ones for so long (60)
 #: make bench           what it costs, beside perf and an empty probe: build/bench/results.json
 #: make check           format, clang-tidy, checkpatch, sparse, shellcheck
 #: make install [PREFIX=...] [DESTDIR=...]   program, manual, headers, completion, DKMS source, udev rule

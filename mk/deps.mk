@@ -6,8 +6,8 @@ PACKAGES_BUILD := g++-12 gcc-12 make pkg-config clang-19 llvm-19 bpftool libbpf-
   libboost-fiber-dev libboost-context-dev
 PACKAGES_VM    := qemu-system-x86 cpio kmod libc6-dev gawk bc libelf1 pahole xz-utils zstd procps \
   mmdebstrap util-linux flex bison
-PACKAGES_TEST  := libgtest-dev rsync chromium libbenchmark-dev python3 python3-docutils dkms dpkg-dev
-PACKAGES_CHECK := clang-tidy-19 clang-format-19 libclang-rt-19-dev sparse shellcheck
+PACKAGES_TEST  := libgtest-dev libclang-rt-19-dev rsync chromium libbenchmark-dev python3 python3-docutils dkms dpkg-dev
+PACKAGES_CHECK := clang-tidy-19 clang-format-19 sparse shellcheck
 # Only for make bench.
 PACKAGES_BENCH := linux-perf
 PACKAGES       := $(PACKAGES_BUILD) $(PACKAGES_VM) $(PACKAGES_TEST) $(PACKAGES_CHECK)

@@ -10,11 +10,13 @@
 
 #include "collect/clocks.h"
 #include "collect/ledger.h"
+#include "collect/stream_records.h"
 
 namespace schedscope::collect {
 namespace {
 
 constexpr std::size_t buffer_bytes = 256 * 1024;
+constexpr std::size_t word_bytes = sizeof(std::uint64_t);
 
 // Of a walk or of the totals, which a read gives before anything that the rings hold.
 bool is_asked_for(const schedscope_rec& rec) {
@@ -35,7 +37,7 @@ std::unexpected<Error> stream_failure(int code) {
 }  // namespace
 
 ModuleStream::ModuleStream(Fd fd, bool second)
-    : fd_(std::move(fd)), second_(second), buffer_(buffer_bytes / sizeof(std::uint64_t)) {}
+    : fd_(std::move(fd)), second_(second), buffer_(buffer_bytes / word_bytes) {}
 
 Result<std::unique_ptr<ModuleStream>> ModuleStream::create(const WitnessOptions& options,
                                                            bool second) {
@@ -85,27 +87,28 @@ void ModuleStream::measure(bool on) {
   measuring_ = ::ioctl(fd_.get(), SCHEDSCOPE_STREAM_IOC_MEASURE, &wanted) == 0 && on;
 }
 
-Result<std::size_t> ModuleStream::read_some() {
-  auto* const to = reinterpret_cast<std::byte*>(buffer_.data());
+Result<std::span<std::uint64_t>> ModuleStream::read_some() {
   for (;;) {
-    const ssize_t got = ::read(fd_.get(), to, buffer_bytes);
-    if (got >= 0) return static_cast<std::size_t>(got);
+    const ssize_t got = ::read(fd_.get(), buffer_.data(), buffer_bytes);
+    if (got >= 0) return std::span(buffer_).first(static_cast<std::size_t>(got) / word_bytes);
     if (errno != EINTR) return fail_errno("read the module's event stream");
   }
 }
 
-// The buffer's records from `at` on: of those asked for if `asked`, else of the rings. Where
-// the others begin, or the end.
-std::size_t ModuleStream::take_while(std::size_t at, std::size_t end, bool asked,
-                                     const std::function<void(RecordView)>& take) {
-  auto* const bytes = reinterpret_cast<std::byte*>(buffer_.data());
-  while (at < end) {
-    auto* const rec = reinterpret_cast<schedscope_rec*>(bytes + at);
-    if (is_asked_for(*rec) != asked) break;
-    if (second_) rec->flags |= SCHEDSCOPE_REC_SECOND;
-    if (measuring_ && rec->kind == SCHEDSCOPE_REC_SWITCH) ++measured_switches_;
-    at += rec->size;
-    take(RecordView(rec));
+Result<std::size_t> ModuleStream::take_while(std::span<std::uint64_t> words, bool asked,
+                                             const std::function<void(RecordView)>& take) {
+  std::size_t at = 0;
+  while (at < words.size()) {
+    schedscope_rec* const record = first_record(words.subspan(at));
+    if (record == nullptr) {
+      return fail("read the module's event stream", "it holds a record of another size",
+                  "load the module that belongs to this program");
+    }
+    if (asked && !is_asked_for(*record)) break;
+    if (second_) record->flags |= SCHEDSCOPE_REC_SECOND;
+    if (measuring_ && record->kind == SCHEDSCOPE_REC_SWITCH) ++measured_switches_;
+    at += record->size / word_bytes;
+    take(RecordView(record));
   }
   return at;
 }
@@ -113,34 +116,29 @@ std::size_t ModuleStream::take_while(std::size_t at, std::size_t end, bool asked
 // What was asked for comes first; a ring's records behind it wait for the next drain().
 Result<void> ModuleStream::take_asked(const std::function<void(RecordView)>& take) {
   for (;;) {
-    const auto got = read_some();
-    if (!got) return std::unexpected(got.error());
-    const std::size_t at = take_while(0, *got, true, take);
-    if (at < *got) {
-      held_.insert(held_.end(),
-                   buffer_.begin() + static_cast<std::ptrdiff_t>(at / sizeof(held_[0])),
-                   buffer_.begin() + static_cast<std::ptrdiff_t>(*got / sizeof(held_[0])));
-      return {};
-    }
-    if (*got == 0) return {};
+    const auto words = read_some();
+    if (!words) return std::unexpected(words.error());
+    const auto taken = take_while(*words, true, take);
+    if (!taken) return std::unexpected(taken.error());
+    const auto rest = words->subspan(*taken);
+    held_.insert(held_.end(), rest.begin(), rest.end());
+    if (words->empty() || !rest.empty()) return {};
   }
 }
 
 Result<void> ModuleStream::drain(const Take& take) {
   const auto take_rec = [&](RecordView record) { take(record.cpu(), record); };
-  for (std::size_t at = 0; at < held_.size();) {
-    auto* const rec = reinterpret_cast<schedscope_rec*>(&held_[at]);
-    if (second_) rec->flags |= SCHEDSCOPE_REC_SECOND;
-    at += rec->size / sizeof(held_[0]);
-    take_rec(RecordView(rec));
-  }
+  const auto held = take_while(held_, false, take_rec);
   held_.clear();
+  if (!held) return std::unexpected(held.error());
   // A read that does not fill the buffer has met empty rings only; more comes next time.
   for (std::size_t got = buffer_bytes; got + SCHEDSCOPE_STREAM_READ_MIN > buffer_bytes;) {
-    const auto read = read_some();
-    if (!read) return std::unexpected(read.error());
-    got = *read;
-    take_while(0, got, false, take_rec);
+    const auto words = read_some();
+    if (!words) return std::unexpected(words.error());
+    got = words->size_bytes();
+    if (auto taken = take_while(*words, false, take_rec); !taken) {
+      return std::unexpected(taken.error());
+    }
   }
   return {};
 }

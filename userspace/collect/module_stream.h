@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <span>
 
 #include "base/fd.h"
 #include "collect/witness.h"
@@ -36,9 +37,12 @@ class ModuleStream final : public Witness {
 
  private:
   ModuleStream(Fd fd, bool second);
-  [[nodiscard]] Result<std::size_t> read_some();  // bytes, into buffer_
-  std::size_t take_while(std::size_t at, std::size_t end, bool asked,
-                         const std::function<void(RecordView)>& take);
+  // The words that were read, in buffer_.
+  [[nodiscard]] Result<std::span<std::uint64_t>> read_some();
+  // The records of `words`; with `asked` up to the first that was not asked for. How many words
+  // they took.
+  [[nodiscard]] Result<std::size_t> take_while(std::span<std::uint64_t> words, bool asked,
+                                               const std::function<void(RecordView)>& take);
   [[nodiscard]] Result<void> take_asked(const std::function<void(RecordView)>& take);
 
   Fd fd_;
