@@ -9,11 +9,14 @@ bench: deps
 
 .PHONY: bench-ready
 bench-ready: $(BUILD)/schedscope $(BUILD)/empty-probe $(BUILD)/uthread-bench $(BUILD)/timeline-bench \
-  $(BUILD)/reader-bench $(BUILD)/timeslice-bench $(KERNEL:%=vm-module-%)
+  $(BUILD)/reader-bench $(BUILD)/timeslice-bench $(BUILD)/crowd $(KERNEL:%=vm-module-%)
 
 $(BUILD)/tests/bench/empty_probe.o: $(BUILD)/tests/bench/empty.skel.h
 
 $(BUILD)/empty-probe: $(BUILD)/tests/bench/empty_probe.o
+	$(link)
+
+$(BUILD)/crowd: $(BUILD)/tests/bench/crowd.o $(OBJECTS)
 	$(link)
 
 $(BUILD)/uthread-bench: $(BUILD)/tests/bench/uthread_bench.o $(OBJECTS)

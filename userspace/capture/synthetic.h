@@ -158,12 +158,46 @@ class Mixed {
   Thread* current_ = &cpu_.idle();
 };
 
-// `cpus` of them, `switches` each, with a flush every `flush_every` switches as a recorder
+// Very many threads a CPU, all of them as busy as the others: nothing stays in a cache. Each
+// wakes any other one, waits, runs and sleeps.
+class Crowd {
+ public:
+  Crowd(Writer& writer, std::uint16_t cpu, std::uint64_t seed, std::uint32_t threads)
+      : cpu_(writer, cpu, seed) {
+    for (std::uint32_t i = 0; i < threads; ++i) threads_.push_back({.tid = 1000 + i * 64 + cpu});
+  }
+
+  void step() {
+    Thread& next = pick();
+    cpu_.pass(1'500, 0.8);
+    cpu_.wake(next, *current_);
+    cpu_.pass(20'000, 1.0);
+    cpu_.switch_to(*current_, next, 1);
+    current_ = &next;
+  }
+
+  Cpu& cpu() { return cpu_; }
+  [[nodiscard]] const std::vector<Thread>& threads() const { return threads_; }
+
+ private:
+  Thread& pick() {
+    std::uniform_int_distribution<std::size_t> draw(0, threads_.size() - 1);
+    for (;;) {
+      Thread& thread = threads_[draw(cpu_.random())];
+      if (&thread != current_) return thread;
+    }
+  }
+
+  Cpu cpu_;
+  std::vector<Thread> threads_;
+  Thread* current_ = &cpu_.idle();
+};
+
+// All of `loads` together make `switches`, with a flush every `flush_every` of them as a recorder
 // would do it.
 template <typename Workload>
-void fill(Writer& writer, std::uint16_t cpus, std::uint64_t switches, std::uint64_t flush_every) {
-  std::deque<Workload> loads;  // they point into themselves
-  for (std::uint16_t cpu = 0; cpu < cpus; ++cpu) loads.emplace_back(writer, cpu, 1000U + cpu);
+void run(Writer& writer, std::deque<Workload>& loads, std::uint64_t switches,
+         std::uint64_t flush_every) {
   for (std::uint64_t i = 0; i < switches; ++i) {
     // The CPU that is furthest behind goes on, so that all reach about the same time.
     auto& load = *std::ranges::min_element(loads, {}, [](auto& l) { return l.cpu().now_ns(); });
@@ -173,6 +207,14 @@ void fill(Writer& writer, std::uint16_t cpus, std::uint64_t switches, std::uint6
       [[maybe_unused]] const auto flushed = writer.flush(oldest.cpu().now_ns());
     }
   }
+}
+
+// The same of `cpus` CPUs.
+template <typename Workload>
+void fill(Writer& writer, std::uint16_t cpus, std::uint64_t switches, std::uint64_t flush_every) {
+  std::deque<Workload> loads;  // they point into themselves
+  for (std::uint16_t cpu = 0; cpu < cpus; ++cpu) loads.emplace_back(writer, cpu, 1000U + cpu);
+  run(writer, loads, switches, flush_every);
 }
 
 }  // namespace schedscope::capture::synthetic
