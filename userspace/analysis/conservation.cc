@@ -8,6 +8,7 @@
 
 #include "analysis/passes.h"
 #include "schema/record.h"
+#include "schema/skipped.h"
 
 namespace schedscope::analysis {
 namespace {
@@ -56,13 +57,16 @@ class Conservation final : public Pass {
     }
     // What runtimes told is in no source's totals, unless it was counted there.
     if (no_cpu_.produced < told_) report.produced += told_;
-    if (counted) {
+    if (!skipped_.empty()) {
+      report.produced = report.kept + sum(total);  // of what was read
+    } else if (counted) {
       report.records_conserved = whole;
     } else {
       report.produced = report.kept + sum(total);
     }
     std::sort(gaps_.begin(), gaps_.end());
     report.gaps = std::move(gaps_);
+    report.skipped = std::move(skipped_);
   }
 
  private:
@@ -84,6 +88,10 @@ class Conservation final : public Pass {
   }
 
   void lost(const schedscope_lost& record) {
+    if (record.cause == lost_skipped) {
+      skipped_.emplace_back(record.begin_ns, record.end_ns);
+      return;
+    }
     Gap gap{.begin_ns = record.begin_ns,
             .end_ns = record.end_ns,
             .count = record.count,
@@ -104,6 +112,7 @@ class Conservation final : public Pass {
   std::uint64_t told_ = 0;
   Causes marked_{};  // by the gaps in the stream
   std::vector<Gap> gaps_;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> skipped_;
 };
 
 }  // namespace

@@ -127,6 +127,8 @@ struct Report {
   std::uint64_t late_records = 0, unknown_records = 0, clock_reversals = 0, discontinuities = 0;
   std::vector<Gap> gaps;  // in the order of their times
 
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> skipped;  // likewise, of what was not read
+
   // Absent: the capture does not hold what the check needs.
   std::optional<bool> records_conserved, threads_conserved, cpus_conserved, user_threads_conserved,
       cgroups_conserved;

@@ -66,7 +66,7 @@ Result<ChunkFile> ChunkFile::open(const std::filesystem::path& path) {
   if (status.st_size == 0) return refuse(path, "it is empty");
 
   ChunkFile file(std::move(fd), static_cast<std::uint64_t>(status.st_size));
-  FileHeader header{};
+  FileHeader& header = file.file_header_;
   const std::size_t bytes = std::min<std::size_t>(file.bytes_, sizeof(header));
   if (!file.read_at(0, std::as_writable_bytes(std::span(&header, 1)).first(bytes))) {
     return fail_errno(fmt::format("read the capture {}", path.string()), {}, Exit::input);

@@ -41,6 +41,7 @@ class ChunkFile {
   [[nodiscard]] Place place() const { return place_; }
   void go_to(Place place) { place_ = place; }
 
+  [[nodiscard]] const FileHeader& file_header() const { return file_header_; }
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
 
  private:
@@ -50,6 +51,7 @@ class ChunkFile {
 
   Fd fd_;
   std::uint64_t bytes_ = 0;
+  FileHeader file_header_{};
   Place place_{.offset = sizeof(FileHeader), .sequence = 0};
   std::vector<std::byte> stored_;
   Decompressor decompressor_;

@@ -2,6 +2,7 @@
 #include "capture/reader.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include <fmt/format.h>
@@ -12,6 +13,7 @@
 #include "capture/layout.h"
 #include "capture/machine_json.h"
 #include "capture/merge.h"
+#include "schema/skipped.h"
 
 namespace schedscope::capture {
 namespace {
@@ -53,6 +55,41 @@ std::optional<std::pair<ChunkFile::Place, ChunkFile::Place>> find_machines(Chunk
   }
 }
 
+// So much before a stretch is read, too: most threads do something in it, and then it is known
+// where they are when the stretch begins.
+constexpr std::uint64_t lead_in_ns = 2'000'000'000;
+
+// By sequence: the chunks of records that a stretch can do without, by their headers alone.
+std::vector<bool> unneeded_chunks(ChunkFile& file, Stretch stretch) {
+  struct Entry {
+    std::uint32_t sequence;
+    std::uint64_t first_ns, last_ns;
+    std::size_t flush;  // the recorder's: only a flush's last chunk raises the watermark
+  };
+  std::vector<Entry> entries;
+  std::uint64_t watermark_ns = 0;
+  std::size_t flush = 0;
+  for (;;) {
+    const auto header = file.header();
+    if (!header || !*header) break;
+    const ChunkHeader& chunk = **header;
+    if (is(chunk, ChunkType::records)) {
+      entries.push_back({chunk.sequence, chunk.first_ns, chunk.last_ns, flush});
+      if (chunk.watermark_ns > watermark_ns) ++flush;
+      watermark_ns = std::max(watermark_ns, chunk.watermark_ns);
+    }
+    file.skip(chunk);
+  }
+  std::vector<bool> unneeded(file.place().sequence);
+  for (const Entry& entry : entries) {
+    const bool before = entry.last_ns + lead_in_ns < stretch.from_ns;
+    const bool behind = stretch.to_ns != 0 && entry.first_ns > stretch.to_ns;
+    const bool first_or_last = entry.flush == 0 || entry.flush == entries.back().flush;
+    unneeded[entry.sequence] = (before || behind) && !first_or_last;
+  }
+  return unneeded;
+}
+
 }  // namespace
 
 struct Reader::State {
@@ -68,8 +105,14 @@ struct Reader::State {
   std::uint64_t end_ns = 0;
   std::uint64_t last_ns = 0;
   std::uint64_t unknown = 0;
+  std::map<std::uint16_t, ChunkCount> chunks;
+  std::vector<bool> unneeded;              // by sequence; empty when all are read
+  std::optional<Stretch> skipped;          // not told of yet,
+  std::uint64_t skipped_watermark_ns = 0;  // and what it promises
 
   void load();
+  void skip(const ChunkHeader& header);
+  void tell_skipped();
   void load_records(const ChunkHeader& header, std::span<const std::byte> payload,
                     ChunkFile::Place place);
   void finish_at(const ChunkHeader& header);
@@ -85,18 +128,51 @@ void Reader::State::stop(std::string why) {
 // Reads the next chunk.
 void Reader::State::load() {
   const auto header = file.header();
+  const ChunkFile::Place place = file.place();
+  const bool is_unneeded = place.sequence < unneeded.size() && unneeded[place.sequence];
+  if (header && *header && is_unneeded) return skip(**header);
+  tell_skipped();
   if (!header) return stop(header.error());
   if (!*header) {
     return stop(
         "the recording was not finished: it was killed or the machine stopped; "
         "all that was written can be read");
   }
-  const ChunkFile::Place place = file.place();
   // Even of what is not needed: damage ends the capture there.
   const auto payload = file.payload(**header);
   if (!payload) return stop(payload.error());
   if (is(**header, ChunkType::records)) return load_records(**header, *payload, place);
+  chunks[(*header)->type].add(**header);
   if (is(**header, ChunkType::end)) return finish_at(**header);
+}
+
+void Reader::State::skip(const ChunkHeader& header) {
+  if (!skipped) skipped = {.from_ns = header.first_ns, .to_ns = header.last_ns};
+  skipped->from_ns = std::min(skipped->from_ns, header.first_ns);
+  skipped->to_ns = std::max(skipped->to_ns, header.last_ns);
+  skipped_watermark_ns = header.watermark_ns;
+  file.skip(header);
+}
+
+// As a source of its own, behind all others of the same time.
+void Reader::State::tell_skipped() {
+  if (!skipped) return;
+  auto lost = make_record<schedscope_lost>(SCHEDSCOPE_REC_LOST, skipped->to_ns);
+  lost.begin_ns = skipped->from_ns;
+  lost.end_ns = skipped->to_ns;
+  lost.cause = lost_skipped;
+  skipped.reset();
+  auto chunk = merger.spare();
+  if (chunk->sections.empty()) chunk->sections.emplace_back();
+  chunk->used = 1;
+  DecodedSection& section = chunk->sections.front();
+  section.source = ~0ULL;
+  section.unknown = 0;
+  section.memory.resize(sizeof(lost) / sizeof(section.memory[0]));
+  std::memcpy(section.memory.data(), &lost, sizeof(lost));
+  section.order = {reinterpret_cast<const schedscope_rec*>(section.memory.data())};
+  merger.add(std::move(chunk));
+  merger.promise(skipped_watermark_ns);
 }
 
 void Reader::State::load_records(const ChunkHeader& header, std::span<const std::byte> payload,
@@ -106,6 +182,7 @@ void Reader::State::load_records(const ChunkHeader& header, std::span<const std:
     return stop(fmt::format("chunk {} at byte {} is damaged: {}; it and what follows was not read",
                             place.sequence, place.offset, decoded.error()));
   }
+  chunks[header.type].add(header);
   for (std::size_t i = 0; i < chunk->used; ++i) unknown += chunk->sections[i].unknown;
   merger.add(std::move(chunk));
   merger.promise(header.watermark_ns);
@@ -129,7 +206,7 @@ Reader::Reader(Reader&&) noexcept = default;
 Reader& Reader::operator=(Reader&&) noexcept = default;
 Reader::~Reader() = default;
 
-Result<Reader> Reader::open(const std::filesystem::path& path) {
+Result<Reader> Reader::open(const std::filesystem::path& path, Stretch stretch) {
   auto file = ChunkFile::open(path);
   if (!file) return std::unexpected(file.error());
   const auto refuse = [&](std::string_view wrong) {
@@ -151,6 +228,10 @@ Result<Reader> Reader::open(const std::filesystem::path& path) {
 
   auto state = std::make_unique<State>(std::move(*file), std::move(*layout));
   state->machine = std::move(*machine);
+  if (!stretch.whole()) {
+    state->unneeded = unneeded_chunks(state->file, stretch);
+    state->file.go_to(first_chunk);
+  }
   return Reader(std::move(state));
 }
 
@@ -186,6 +267,9 @@ std::uint64_t Reader::late_records() const {
 }
 std::uint64_t Reader::unknown_records() const {
   return state_->unknown;
+}
+const std::map<std::uint16_t, ChunkCount>& Reader::chunks() const {
+  return state_->chunks;
 }
 std::uint64_t Reader::file_bytes() const {
   return state_->file.bytes();

@@ -13,6 +13,7 @@
 #include "capture/machine_json.h"
 #include "capture/synthetic.h"
 #include "capture/test_files.h"
+#include "schema/skipped.h"
 
 namespace schedscope::capture {
 namespace {
@@ -238,6 +239,66 @@ TEST_F(ReaderTest, RefusesWhatANewerProgramMade) {
   }
 }
 
+// Sound frames around nonsense: what checksums cannot find.
+TEST_F(ReaderTest, AbsurdCountsAreDamageAndWhatCameBeforeIsKept) {
+  const std::string bytes = small_capture();
+  ChunkHeader sound;
+  std::memcpy(&sound, bytes.data() + ends_[0], sizeof(sound));
+  const std::string huge = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01";  // 2^64 - 1
+  const std::string base("\0", 1);
+  const struct {
+    const char* what;
+    std::string payload;
+    std::uint32_t records;
+  } cases[] = {
+      {"nothing at all", "", 18},
+      {"a number without end", std::string(40, '\xff'), 18},
+      {"sections", base + huge, 18},
+      {"records of a section", base + "\x01\x05" + huge, 18},
+      {"records of the chunk", base + std::string("\0", 1), 0xffffffff},
+      {"a column's bytes", base + "\x01\x05\x01" + huge, 1},
+      {"a run", base + "\x01\x05\x01" + "\x17" + huge + "\x02", 1},
+      {"a kind", base + "\x01\x05\x01" + "\x14" + huge, 1},
+      {"no records where the header has some", base + std::string("\0", 1), 18},
+  };
+  for (const auto& [what, payload, records] : cases) {
+    Compressor compressor;
+    const auto stored = *compressor.compress(std::as_bytes(std::span(payload)));
+    ChunkHeader header = sound;
+    header.records = records;
+    header.stored_bytes = static_cast<std::uint32_t>(stored.size());
+    header.raw_bytes = static_cast<std::uint32_t>(payload.size());
+    header.payload_crc = checksum(stored);
+    header.crc = header_checksum(header);
+    std::string file = bytes.substr(0, ends_[0]);
+    file.append(reinterpret_cast<const char*>(&header), sizeof(header));
+    file.append(reinterpret_cast<const char*>(stored.data()), stored.size());
+    const Contents contents = read(file + bytes.substr(ends_[1]));
+    expect_prefix(contents, records_before(ends_[0]));
+    EXPECT_FALSE(contents.complete) << what;
+    EXPECT_NE(contents.damage.find("is damaged"), std::string::npos) << what << contents.damage;
+  }
+}
+
+// A payload that says it unpacks to more than memory has is refused before it is unpacked.
+TEST_F(ReaderTest, AbsurdSizesAreDamage) {
+  const std::string bytes = small_capture();
+  for (const std::size_t member :
+       {offsetof(ChunkHeader, raw_bytes), offsetof(ChunkHeader, stored_bytes)}) {
+    ChunkHeader header;
+    std::memcpy(&header, bytes.data() + ends_[0], sizeof(header));
+    const std::uint32_t most = 0xffffffff;
+    std::memcpy(reinterpret_cast<char*>(&header) + member, &most, sizeof(most));
+    header.crc = header_checksum(header);
+    std::string file = bytes;
+    std::memcpy(file.data() + ends_[0], &header, sizeof(header));
+    const Contents contents = read(file);
+    expect_prefix(contents, records_before(ends_[0]));
+    EXPECT_FALSE(contents.complete);
+    EXPECT_NE(contents.damage, "");
+  }
+}
+
 TEST_F(ReaderTest, StepsOverTypesOfChunksThatItDoesNotKnow) {
   const std::string bytes = small_capture();
   ChunkHeader header{};
@@ -309,6 +370,49 @@ TEST_F(ReaderTest, AFlushLargerThanAChunkComesBackInOrder) {
   EXPECT_FALSE(reader->next().has_value());
   EXPECT_TRUE(reader->complete());
   EXPECT_EQ(reader->late_records(), 0U);
+}
+
+TEST_F(ReaderTest, AStretchIsReadWithoutWhatIsFarFromIt) {
+  const auto path = directory_ / "capture";
+  auto writer = Writer::create(path, Machine{});
+  constexpr std::uint64_t second = 1'000'000'000;
+  for (std::uint64_t at = 1; at <= 100; ++at) {
+    for (std::uint16_t cpu = 0; cpu < 2; ++cpu) {
+      writer->add(cpu, view_of(test::waking(at * second + cpu, cpu, 7)));
+    }
+    ASSERT_TRUE(writer->flush(at * second + 2));
+  }
+  ASSERT_TRUE(writer->finish(Machine{}, 101 * second));
+
+  auto reader = Reader::open(path, {.from_ns = 50 * second, .to_ns = 52 * second});
+  std::vector<std::uint64_t> wakings;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> skipped;
+  while (const auto record = reader->next()) {
+    if (record->kind() == SCHEDSCOPE_REC_WAKING && record->cpu() == 0) {
+      wakings.push_back(record->time_ns() / second);
+    }
+    if (record->kind() != SCHEDSCOPE_REC_LOST) continue;
+    const auto& lost = record->as<schedscope_lost>();
+    EXPECT_EQ(lost.cause, lost_skipped);
+    EXPECT_EQ(lost.count, 0U);
+    skipped.emplace_back(lost.begin_ns, lost.end_ns);
+  }
+  EXPECT_EQ(wakings, (std::vector<std::uint64_t>{1, 48, 49, 50, 51, 52, 100}));
+  EXPECT_EQ(skipped,
+            (decltype(skipped){{2 * second, 47 * second + 1}, {53 * second, 99 * second + 1}}));
+  EXPECT_TRUE(reader->complete()) << reader->damage();
+  EXPECT_EQ(reader->late_records(), 0U);
+  EXPECT_EQ(reader->end_ns(), 101 * second);
+  EXPECT_EQ(reader->chunks().at(static_cast<std::uint16_t>(ChunkType::records)).chunks, 7U);
+}
+
+TEST_F(ReaderTest, AStretchOfACaptureThatWasCutOff) {
+  const std::string bytes = small_capture();
+  spit(directory_ / "damaged", std::string_view(bytes).substr(0, ends_[1] + 10));
+  auto reader = Reader::open(directory_ / "damaged", {.from_ns = 100, .to_ns = 200});
+  ASSERT_TRUE(reader.has_value());
+  expect_prefix(test::read_all(*reader), records_before(ends_[1]));
+  EXPECT_FALSE(reader->complete());
 }
 
 // The promise: at most 10 bytes a switch on disk, the wakeup before it and all else included.

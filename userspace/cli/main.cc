@@ -34,6 +34,7 @@ int main(int argc, char** argv) {
   schedscope::cli::add_doctor(app, run);
   schedscope::cli::add_record(app, run);
   schedscope::cli::add_report(app, run);
+  schedscope::cli::add_info(app, run);
   schedscope::cli::add_export(app, run);
   schedscope::cli::add_ledger(app, run);
   schedscope::cli::add_lab(app, run);

@@ -29,6 +29,7 @@ struct Arguments {
   std::size_t top = 20;
   bool json = false;
   bool by_cgroup = false;
+  bool quick = false;
 };
 
 // --from and --to count from the capture's start.
@@ -82,7 +83,9 @@ Result<Exit> run_report(const Arguments& arguments) {
   report::Pictures pictures(report::Pictures::default_cells, *window);
   std::vector<timeline::Sink*> sinks;
   if (!arguments.html.empty()) sinks.push_back(&pictures);
-  const auto report = report::load(arguments.file, *window, sinks);
+  const auto report =
+      report::load(arguments.file, *window, sinks,
+                   arguments.quick ? report::Extent::window : report::Extent::whole);
   if (!report) return std::unexpected(report.error());
 
   if (auto written = write_page(*report, pictures, arguments); !written) {
@@ -112,6 +115,9 @@ void add_report(CLI::App& app, Run& run) {
   verb->add_option("--top", arguments->top, "Rows of each table, 0 for all")->capture_default_str();
   verb->add_option("--from", arguments->from, "From this time after the start: 1.5s, 200ms");
   verb->add_option("--to", arguments->to, "Up to this time after the start");
+  verb->add_flag(
+      "--quick", arguments->quick,
+      "With --from or --to: read no more than that; a thread that did nothing then is unknown");
   verb->callback([&run, arguments] { run = [arguments] { return run_report(*arguments); }; });
 }
 

@@ -18,6 +18,7 @@ using Run = std::function<Result<Exit>()>;
 void add_doctor(CLI::App& app, Run& run);
 void add_record(CLI::App& app, Run& run);
 void add_report(CLI::App& app, Run& run);
+void add_info(CLI::App& app, Run& run);
 void add_export(CLI::App& app, Run& run);
 void add_ledger(CLI::App& app, Run& run);
 void add_lab(CLI::App& app, Run& run);

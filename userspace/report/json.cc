@@ -11,7 +11,7 @@
 namespace schedscope::report {
 namespace {
 
-using json = nlohmann::ordered_json;  // keys stay in the order of the documentation
+using json = nlohmann::ordered_json;
 
 void put(json& object, const char* key, const std::string& bytes) {
   if (!bytes.empty()) object[key] = printable(bytes);
@@ -32,16 +32,10 @@ json texts(const std::vector<std::string>& list) {
   return out;
 }
 
-json capture_json(const analysis::Report& report) {
-  const capture::Machine& machine = report.machine;
+}  // namespace
+
+json machine_json(const capture::Machine& machine) {
   json out = json::object();
-  put(out, "file", report.file);
-  out["bytes"] = report.bytes;
-  out["complete"] = report.complete;
-  put(out, "damage", report.damage);
-  out["witnesses"] = texts(machine.witnesses);
-  out["start_ns"] = report.start_ns;
-  out["end_ns"] = report.end_ns;
   put(out, "kernel", machine.kernel);
   put(out, "kernel_build", machine.kernel_build);
   put(out, "hostname", machine.hostname);
@@ -63,6 +57,21 @@ json capture_json(const analysis::Report& report) {
   return out;
 }
 
+namespace {
+
+json capture_json(const analysis::Report& report) {
+  json out = json::object();
+  put(out, "file", report.file);
+  out["bytes"] = report.bytes;
+  out["complete"] = report.complete;
+  put(out, "damage", report.damage);
+  out["witnesses"] = texts(report.machine.witnesses);
+  out["start_ns"] = report.start_ns;
+  out["end_ns"] = report.end_ns;
+  out.update(machine_json(report.machine));
+  return out;
+}
+
 json records_json(const analysis::Report& report) {
   json lost = json::object();
   for (const auto& [cause, count] : report.lost) lost[printable(cause)] = count;
@@ -75,6 +84,9 @@ json records_json(const analysis::Report& report) {
     put(one, "cpu", gap.cpu);
     gaps.push_back(std::move(one));
   }
+  json skipped = json::array();
+  for (const auto& [begin, end] : report.skipped)
+    skipped.push_back({{"begin_ns", begin}, {"end_ns", end}});
   json out = {{"produced", report.produced},
               {"kept", report.kept},
               {"lost", std::move(lost)},
@@ -84,6 +96,7 @@ json records_json(const analysis::Report& report) {
               {"unknown_kind", report.unknown_records},
               {"clock_reversals", report.clock_reversals},
               {"discontinuities", report.discontinuities}};
+  if (!report.skipped.empty()) out["skipped"] = std::move(skipped);
   return out;
 }
 

@@ -3,12 +3,18 @@
 
 #include <string>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "analysis/report.h"
+#include "capture/machine.h"
 
 namespace schedscope::report {
 
 // One JSON object and a newline. Names from outside are escaped as printable() does. A key whose
 // value the capture does not hold is absent.
 [[nodiscard]] std::string json_report(const analysis::Report& report);
+
+// The machine's part of it. Keys stay in the order of the documentation.
+[[nodiscard]] nlohmann::ordered_json machine_json(const capture::Machine& machine);
 
 }  // namespace schedscope::report

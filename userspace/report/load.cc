@@ -6,8 +6,10 @@
 namespace schedscope::report {
 
 Result<analysis::Report> load(const std::filesystem::path& capture, analysis::Window window,
-                              std::span<timeline::Sink* const> extra) {
-  auto reader = capture::Reader::open(capture);
+                              std::span<timeline::Sink* const> extra, Extent extent) {
+  capture::Stretch stretch;
+  if (extent == Extent::window) stretch = {.from_ns = window.from_ns, .to_ns = window.to_ns};
+  auto reader = capture::Reader::open(capture, stretch);
   if (!reader) return std::unexpected(reader.error());
 
   analysis::Analysis analysis(reader->machine(), window, extra);

@@ -9,10 +9,17 @@
 
 namespace schedscope::report {
 
-// Reads a capture once and computes its report; `extra` sinks see the same pass.
-// A cut-off capture is no error: the report says so.
+// How much of a capture is read for a window.
+enum class Extent : std::uint8_t {
+  whole,   // all: every thread's state in the window is known
+  window,  // the window and a little before it: where a thread was that did nothing then is unknown
+};
+
+// Reads a capture once and computes its report; `extra` sinks see the same pass. A cut-off capture
+// is no error: the report says so.
 [[nodiscard]] Result<analysis::Report> load(const std::filesystem::path& capture,
                                             analysis::Window window = {},
-                                            std::span<timeline::Sink* const> extra = {});
+                                            std::span<timeline::Sink* const> extra = {},
+                                            Extent extent = Extent::whole);
 
 }  // namespace schedscope::report

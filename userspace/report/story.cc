@@ -226,6 +226,13 @@ Paragraph loss_words(const Report& report) {
                         : std::string("None was counted; the capture does not say how many records "
                                       "were produced"));
   }
+  if (!report.skipped.empty()) {
+    std::uint64_t skipped_ns = 0;
+    for (const auto& [begin, end] : report.skipped) skipped_ns += end - begin;
+    parts.push_back(
+        fmt::format("{} of the capture were not read: where threads were then is unknown",
+                    human_ns(skipped_ns)));
+  }
   if (!report.complete) {
     parts.push_back(fmt::format("the capture is cut off: {}", report.damage.empty()
                                                                   ? "it was not finished"

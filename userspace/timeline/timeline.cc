@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "schema/skipped.h"
 #include "timeline/kernel.h"
 #include "timeline/user_threads.h"
 
@@ -46,8 +47,9 @@ void Timeline::State::lost(const schedscope_lost& record) {
   const bool told = record.tid != 0 || record.cause == SCHEDSCOPE_LOST_OVERRUN ||
                     record.cause == SCHEDSCOPE_LOST_INVALID;
   if (!told) kernel.on_gap(record.rec.cpu, begin, t);
-  // What could not be written holds records of all sources.
-  if (told || record.cause == SCHEDSCOPE_LOST_WRITE) users.on_gap(record.tid, begin, t);
+  // What could not be written, or was not read, holds records of all sources.
+  const bool of_all = record.cause == SCHEDSCOPE_LOST_WRITE || record.cause == lost_skipped;
+  if (told || of_all) users.on_gap(record.tid, begin, t);
 }
 
 void Timeline::State::add(RecordView record) {
