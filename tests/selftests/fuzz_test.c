@@ -18,7 +18,7 @@
 
 #include "kselftest_harness.h"
 
-#define TIMEOUT		550
+#define TIMEOUT		1300
 #define THREADS		4
 #define FDS		24
 #define DEFAULT_CALLS	5000
@@ -342,25 +342,25 @@ static void fuzz_fork(struct fuzzer *me)
 		answered("waitpid", waitpid(pid, NULL, 0));
 }
 
-/* How often, of all. What makes the kernel wait or patch itself is rare. */
+/* How often, of all. What makes the kernel wait, patch itself or interrupt other CPUs is rarer. */
 static const struct {
 	void (*call)(struct fuzzer *me);
 	unsigned int weight;
 } calls[] = {
-	{ fuzz_open, 1200 },
-	{ fuzz_close, 500 },
-	{ fuzz_info, 1500 },
-	{ fuzz_stream, 200 },
+	{ fuzz_open, 600 },
+	{ fuzz_close, 250 },
+	{ fuzz_info, 2000 },
+	{ fuzz_stream, 60 },
 	{ fuzz_bench, 300 },
 	{ fuzz_lend, 300 },
 	{ fuzz_start_stop, 20 },
-	{ fuzz_stream_ask, 1200 },
-	{ fuzz_any_ioctl, 1500 },
+	{ fuzz_stream_ask, 1800 },
+	{ fuzz_any_ioctl, 2000 },
 	{ fuzz_read, 1800 },
 	{ fuzz_read_otherwise, 600 },
 	{ fuzz_seek, 600 },
-	{ fuzz_map, 1200 },
-	{ fuzz_fork, 2 },
+	{ fuzz_map, 400 },
+	{ fuzz_fork, 1 },
 };
 
 static void *fuzz_main(void *data)

@@ -394,7 +394,7 @@ static pid_t short_process(pid_t wanted)
 	const pid_t tid = wanted;
 	struct clone_args args = {
 		.exit_signal = SIGCHLD,
-		.set_tid = (__u64)(unsigned long)&tid,
+		.set_tid = wanted ? (__u64)(unsigned long)&tid : 0,
 		.set_tid_size = wanted ? 1 : 0,
 	};
 	pid_t pid;
