@@ -92,6 +92,14 @@ $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 
 $(BUILD)/userspace/collect/probes.o: $(BUILD)/bpf/record.skel.h
 
+# The names of system calls, as the kernel's headers have them.
+$(BUILD)/schema/syscalls_%.inc:
+	$(call say,NAMES,$@)
+	$(Q)mkdir -p $(@D) && echo '#include <asm/unistd_$*.h>' | $(CC) -E -dM - | \
+	  sed -n 's/^#define __NR_\([a-z0-9_]*\) \([0-9]*\)$$/{\2, "\1"},/p' | sort -t '{' -k 2n >$@
+
+$(BUILD)/userspace/schema/syscalls.o: $(BUILD)/schema/syscalls_64.inc $(BUILD)/schema/syscalls_32.inc
+
 -include $(OBJECTS:.o=.d) $(MAIN:.o=.d) $(patsubst %.cc,$(BUILD)/%.d,$(TESTS) $(GOLDEN))
 
 .PHONY: demo

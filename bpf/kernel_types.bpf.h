@@ -11,12 +11,17 @@
 #include <stdbool.h>
 
 #define TASK_DEAD		0x80
+#define TASK_INTERRUPTIBLE	0x1
+#define TASK_FLAG_IO_WORKER	0x00000010 /* PF_IO_WORKER */
+#define TASK_FLAG_USER_WORKER	0x00004000 /* PF_USER_WORKER, from 6.4 on; unused before */
 #define TASK_FLAG_KTHREAD	0x00200000 /* PF_KTHREAD */
+#define THREAD_STATUS_COMPAT	0x2 /* TS_COMPAT: in a 32-bit system call */
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct thread_info {
 	unsigned long flags;
+	__u32 status;
 	__u32 cpu;
 };
 
@@ -85,12 +90,12 @@ struct task_struct {
 	unsigned int policy;
 	int pid;
 	int tgid;
+	struct pid *thread_pid;
 	struct sched_entity se;
 	struct sched_dl_entity dl;
 	struct task_struct *real_parent;
 	struct signal_struct *signal;
 	struct list_head thread_node;
-	struct pid *thread_pid;
 	struct css_set *cgroups;
 	unsigned long nvcsw;
 	unsigned long nivcsw;
@@ -101,6 +106,9 @@ struct task_struct {
 
 struct pt_regs {
 	unsigned long ax;
+	unsigned long dx;
+	unsigned long si;
+	unsigned long di;
 	unsigned long orig_ax;
 };
 

@@ -16,6 +16,7 @@
 #include "clock_step.h"
 #include "core_fixes.bpf.h"
 #include "filter.bpf.h"
+#include "off_cpu.bpf.h"
 #include "ring.bpf.h"
 #include "rules.bpf.h"
 #include "slice_end.bpf.h"
@@ -93,6 +94,32 @@ static __always_inline void introduce(struct here *here, struct task_struct *tas
 		send_task(here, task);
 }
 
+static __always_inline void send_futex(const struct here *here, struct task_struct *task,
+				       const struct syscall *call)
+{
+	struct schedscope_futex *rec = reserve_here(here, SCHEDSCOPE_REC_FUTEX, sizeof(*rec));
+
+	if (!rec)
+		return;
+	fill_futex(rec, task, call);
+	submit(rec);
+}
+
+/* What prev, which goes to sleep, waits for; the flags of its switch. */
+static __always_inline __u16 note_sleep(const struct here *here, struct task_struct *prev,
+					unsigned int prev_state, __u32 *number)
+{
+	struct syscall call;
+
+	if (!get_syscall(prev, &call))
+		return 0;
+	/* A sleep in futex(2) for something else, a page of memory, is not interruptible. */
+	if (in_futex(&call) && prev_state & TASK_INTERRUPTIBLE)
+		send_futex(here, prev, &call);
+	*number = call.number;
+	return SCHEDSCOPE_SWITCH_SYSCALL | (call.compat ? SCHEDSCOPE_SWITCH_COMPAT : 0);
+}
+
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next,
 	     unsigned int prev_state)
@@ -100,6 +127,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	struct schedscope_switch *rec;
 	__u32 resched_tid;
 	struct here here;
+	bool selected;
 	__u16 flags;
 
 	if (!get_here(&here))
@@ -108,7 +136,8 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	here.state->current = (__u64)next;
 	here.state->seen_switches++;
 	flags = take_cause(here.state, prev, preempt, prev_state, &resched_tid);
-	if (!is_selected(prev->pid) && !is_selected(next->pid)) {
+	selected = is_selected(prev->pid);
+	if (!selected && !is_selected(next->pid)) {
 		if (!preempt && prev_state & TASK_DEAD)
 			deselect(prev); /* it may have been */
 		return 0;
@@ -116,6 +145,8 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 
 	introduce(&here, prev);
 	introduce(&here, next);
+	if (selected && prev->pid && !preempt && prev_state)
+		flags |= note_sleep(&here, prev, prev_state, &resched_tid);
 	here.state->switches++;
 	rec = reserve_here(&here, SCHEDSCOPE_REC_SWITCH, sizeof(*rec));
 	if (!rec)

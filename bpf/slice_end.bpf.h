@@ -18,13 +18,11 @@
 
 #include "core_fixes.bpf.h"
 #include "kernel_types.bpf.h"
+#include "off_cpu.bpf.h"
 #include "ring.bpf.h"
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
-
-#define NR_SCHED_YIELD_X86_64	24
-#define ERRNO_NOSYS		38
 
 /* Set by the agent: which flags of a thread are a request. */
 const volatile unsigned long need_resched_flags = 0;
@@ -119,19 +117,11 @@ static __always_inline void timer_ends(struct cpu_state *state)
 	state->in_timer = 0;
 }
 
-/*
- * prev == current at the switch: its registers say which system call it is in, if any. Their
- * ax is -ENOSYS until the call has a result: who is preempted on his way out does not yield.
- */
 static __always_inline bool in_sched_yield(struct task_struct *prev)
 {
-	struct pt_regs *regs;
+	struct syscall call;
 
-	if (prev->flags & TASK_FLAG_KTHREAD)
-		return false;
-	regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
-	return BPF_CORE_READ(regs, orig_ax) == NR_SCHED_YIELD_X86_64 &&
-	       BPF_CORE_READ(regs, ax) == (unsigned long)-ERRNO_NOSYS;
+	return get_syscall(prev, &call) && !call.compat && call.number == NR_SCHED_YIELD_X86_64;
 }
 
 /* Takes what is known of the slice that ends now, for the record's flags. */

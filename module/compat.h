@@ -10,6 +10,7 @@
 #define SCHEDSCOPE_COMPAT_H
 
 #include <linux/cgroup.h>
+#include <linux/compat.h>
 #include <linux/err.h>
 #include <linux/mm.h>
 #include <linux/ring_buffer.h>
@@ -123,6 +124,23 @@ static inline void compat_vm_flags_mod(struct vm_area_struct *vma, unsigned long
 #define COMPAT_QUOTA_TOLD	false
 #define compat_quota_used(task)	((void)(task), false)
 #endif
+
+/* Threads that never run a program of their own, as the kernel's threads do; from 6.4 on. */
+#ifdef PF_USER_WORKER
+#define COMPAT_PF_USER_WORKER	PF_USER_WORKER
+#else
+#define COMPAT_PF_USER_WORKER	0
+#endif
+
+/* In a system call of the 32-bit table; those of x32 are x86-64's own, with a bit set. */
+static inline bool compat_in_32bit_syscall(void)
+{
+#ifdef CONFIG_X86_64
+	return in_ia32_syscall();
+#else
+	return in_compat_syscall();
+#endif
+}
 
 /* The id in cgroup v2, 0 when unknown. Context: RCU read side. */
 static inline u64 compat_cgroup_id(struct task_struct *task)

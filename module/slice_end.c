@@ -16,18 +16,14 @@
  * All else here is a CPU's own, written with interrupts off.
  */
 #include <linux/cache.h>
-#include <linux/compat.h>
-#include <linux/errno.h>
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
-#include <linux/sched/task_stack.h>
 #include <linux/smp.h>
 #include <linux/unistd.h>
 
-#include <asm/syscall.h>
-
 #include "compat.h"
+#include "off_cpu.h"
 #include "slice_end.h"
 #include "uapi/schedscope.h"
 
@@ -230,17 +226,11 @@ void slice_end_asked(struct task_struct *task, int cpu)
 		ask(target, ASKED_BY_NOBODY);
 }
 
-/*
- * At the switch prev is current: its registers say which system call it is in, if any. Their
- * ax is -ENOSYS until the call has a result: who is preempted on his way out does not yield.
- */
 static bool in_sched_yield(struct task_struct *prev)
 {
-	struct pt_regs *regs = task_pt_regs(prev);
+	struct off_cpu_call call = off_cpu_call(prev);
 
-	if (prev->flags & PF_KTHREAD || in_compat_syscall())
-		return false;
-	return syscall_get_nr(prev, regs) == __NR_sched_yield && regs->ax == -ENOSYS;
+	return !call.compat && call.number == __NR_sched_yield;
 }
 
 /**

@@ -28,6 +28,7 @@
 #include "clock_step.h"
 #include "compat.h"
 #include "nominal_slice.h"
+#include "off_cpu.h"
 #include "probes.h"
 #include "slice_end.h"
 #include "stream.h"
@@ -225,6 +226,21 @@ static void introduce(struct task_struct *task, u64 now)
 		WRITE_ONCE(*known, mark_of(task));
 }
 
+/* What a thread that goes to sleep waits for: into its switch, and before it. */
+static void note_sleep(struct task_struct *prev, unsigned int prev_state, u64 now,
+		       struct slice_end *end)
+{
+	struct off_cpu_call call = off_cpu_call(prev);
+	struct schedscope_futex futex;
+
+	if (call.number < 0)
+		return;
+	if (off_cpu_futex(prev, prev_state, call, &futex))
+		keep(&futex.rec, SCHEDSCOPE_REC_FUTEX, sizeof(futex), now);
+	end->flags |= SCHEDSCOPE_SWITCH_SYSCALL | (call.compat ? SCHEDSCOPE_SWITCH_COMPAT : 0);
+	end->resched_tid = call.number;
+}
+
 /**
  * stream_switch() - a CPU goes from one thread to another
  * @preempt: @prev was preempted in the kernel
@@ -238,6 +254,7 @@ static void introduce(struct task_struct *task, u64 now)
 void stream_switch(bool preempt, struct task_struct *prev, struct task_struct *next,
 		   unsigned int prev_state, struct slice_end end)
 {
+	bool selected = stream_is_selected(running, prev->pid);
 	bool is_last = !preempt && prev_state & TASK_DEAD;
 	struct stream_cpu *here = this_cpu_ptr(running->cpus);
 	struct schedscope_switch rec;
@@ -245,7 +262,7 @@ void stream_switch(bool preempt, struct task_struct *prev, struct task_struct *n
 
 	if (static_branch_unlikely(&stream_measured))
 		here->measured_switches++;
-	if (!stream_is_selected(running, prev->pid) && !stream_is_selected(running, next->pid)) {
+	if (!selected && !stream_is_selected(running, next->pid)) {
 		if (is_last)
 			forget(prev);
 		return;
@@ -253,6 +270,8 @@ void stream_switch(bool preempt, struct task_struct *prev, struct task_struct *n
 	now = stream_now();
 	introduce(prev, now);
 	introduce(next, now);
+	if (selected && prev->pid && !preempt && prev_state)
+		note_sleep(prev, prev_state, now, &end);
 	rec = (struct schedscope_switch) {
 		.rec.flags = end.flags,
 		.prev_tid = prev->pid,

@@ -37,6 +37,7 @@
 #define SCHEDSCOPE_REC_USER_END		16
 #define SCHEDSCOPE_REC_USER_NAME	17
 #define SCHEDSCOPE_REC_USER_CARRIER	18
+#define SCHEDSCOPE_REC_FUTEX		19
 #define SCHEDSCOPE_REC_CGROUP		22
 #define SCHEDSCOPE_REC_NAMESPACE	23
 #define SCHEDSCOPE_REC_MAX		23
@@ -70,6 +71,8 @@ struct schedscope_rec {
 #define SCHEDSCOPE_SWITCH_TICK		(1 << 2) /* the timer tick asked for it */
 #define SCHEDSCOPE_SWITCH_WAKEUP	(1 << 3) /* a wakeup asked for it: see resched_tid */
 #define SCHEDSCOPE_SWITCH_THROTTLED	(1 << 4) /* the quota of prev's group is used up */
+#define SCHEDSCOPE_SWITCH_SYSCALL	(1 << 5) /* prev sleeps in a system call: see resched_tid */
+#define SCHEDSCOPE_SWITCH_COMPAT	(1 << 6) /* which is one of the 32-bit table */
 
 #define SCHEDSCOPE_CLOCK_STEP_LEAST_NS	4000
 #define SCHEDSCOPE_CLOCK_STEP_US	16384
@@ -94,7 +97,9 @@ struct schedscope_rec {
  *	than at the switch. Up to SCHEDSCOPE_CLOCK_STEP_US in us, from there on, less that, in
  *	ms; negative likewise; SCHEDSCOPE_CLOCK_STEP_MOST: that or more. What is less than
  *	SCHEDSCOPE_CLOCK_STEP_LEAST_NS stays for a later record
- * @resched_tid: with SCHEDSCOPE_SWITCH_WAKEUP the woken thread that asked, else 0
+ * @resched_tid: with SCHEDSCOPE_SWITCH_WAKEUP the woken thread that asked; with
+ *	SCHEDSCOPE_SWITCH_SYSCALL, of a prev that is not runnable, the number of its system
+ *	call; else 0
  */
 struct schedscope_switch {
 	struct schedscope_rec rec;
@@ -376,6 +381,38 @@ struct schedscope_user_name {
 	__u8 name[SCHEDSCOPE_USER_NAME_LEN];
 };
 
+/* Flags of SCHEDSCOPE_REC_FUTEX. */
+#define SCHEDSCOPE_FUTEX_VALUE		(1 << 0) /* the word could be read: @value */
+#define SCHEDSCOPE_FUTEX_MUTEX		(1 << 1) /* and what is behind it: @owner, @users, @type */
+#define SCHEDSCOPE_FUTEX_NAMESPACE	(1 << 2) /* tids there are those of a pid namespace */
+
+/**
+ * struct schedscope_futex - the futex that a thread goes to sleep for; its switch follows
+ * @rec: header; the time and CPU of that switch
+ * @word: its address in the thread's process, 0 when there are several (futex_waitv)
+ * @tid: thread
+ * @op: of futex(2), with its flags; futex_wait(2) and futex_waitv(2): 0
+ * @expected: the value that the thread was to sleep for, where @op has one
+ * @value: of the word, read at the switch
+ * @owner: what the owner is if the word is that of a pthread_mutex_t of glibc (8 bytes
+ *	behind it), whatever else it may be
+ * @users: likewise, its count of users (12 bytes behind)
+ * @type: likewise, its kind (16 bytes behind)
+ * @reserved: 0
+ */
+struct schedscope_futex {
+	struct schedscope_rec rec;
+	__u64 word;
+	__u32 tid;
+	__u32 op;
+	__u32 expected;
+	__u32 value;
+	__u32 owner;
+	__u32 users;
+	__u32 type;
+	__u32 reserved;
+};
+
 /* ---- /dev/schedscope ---- */
 
 #define SCHEDSCOPE_ABI_MAJOR		2 /* raised when an old reader would misread */
@@ -655,12 +692,13 @@ struct schedscope_stream {
  * @ring_bytes for each CPU that is or comes online, and 8 MiB with _STREAM_SELECT.
  * EBUSY: there is one. EINVAL: a value out of its range, an unknown flag, reserved not 0.
  *
- * read(2) on it returns whole records of the kinds SWITCH to CPU_STATS and never waits: 0
- * when there are none now. What was asked for by _WALK and _STATS comes first (rec.cpu of
- * TASK records of a walk is SCHEDSCOPE_CPU_NONE), then the CPUs' rings in turns; a CPU's
- * records are in the order of their times. Records that found no room are lost: a LOST
- * record stands where the gap is, before the first record behind it, or, after _STOP, at
- * the end of its CPU's records. poll(2) does not wait either: a reader sleeps as it likes.
+ * read(2) on it returns whole records of the kinds SWITCH to CPU_STATS and, from 2.2 on,
+ * FUTEX, and never waits: 0 when there are none now. What was asked for by _WALK and _STATS
+ * comes first (rec.cpu of TASK records of a walk is SCHEDSCOPE_CPU_NONE), then the CPUs' rings
+ * in turns; a CPU's records are in the order of their times. Records that found no room are
+ * lost: a LOST record stands where the gap is, before the first record behind it, or, after
+ * _STOP, at the end of its CPU's records. poll(2) does not wait either: a reader sleeps as it
+ * likes.
  * EINVAL: the buffer holds less than SCHEDSCOPE_STREAM_READ_MIN bytes.
  */
 #define SCHEDSCOPE_IOC_STREAM		_IOW('#', 0x70, struct schedscope_stream)

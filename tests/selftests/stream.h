@@ -61,6 +61,7 @@ static inline bool kind_is_known(const struct schedscope_rec *rec)
 		[SCHEDSCOPE_REC_TASK] = sizeof(struct schedscope_task),
 		[SCHEDSCOPE_REC_LOST] = sizeof(struct schedscope_lost),
 		[SCHEDSCOPE_REC_CPU_STATS] = sizeof(struct schedscope_cpu_stats),
+		[SCHEDSCOPE_REC_FUTEX] = sizeof(struct schedscope_futex),
 	};
 
 	return rec->kind && rec->kind < sizeof(sizes) / sizeof(*sizes) &&

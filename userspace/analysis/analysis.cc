@@ -14,6 +14,7 @@ class Fan final : public timeline::Sink {
  public:
   Fan(const Setup& setup, const std::vector<std::unique_ptr<Pass>>& passes) : setup_(setup) {
     for (const auto& pass : passes) {
+      all_.push_back(pass.get());
       (pass->wants_whole_capture() ? whole_ : clipped_).push_back(pass.get());
       if (pass->wants_records()) records_.push_back(pass.get());
       user_spans_ = user_spans_ || pass->wants_user_spans();
@@ -48,6 +49,14 @@ class Fan final : public timeline::Sink {
     part.begin_ns = setup_.clip(part.begin_ns);
     part.end_ns = setup_.clip(part.end_ns);
     for (Pass* pass : clipped_) pass->cpu_span(part);
+  }
+
+  void futex_wait(timeline::ThreadIndex thread, const timeline::Futex& futex,
+                  std::uint64_t at_ns) override {
+    for (Pass* pass : all_) pass->futex_wait(thread, futex, at_ns);
+  }
+  void futex_woken(timeline::ThreadIndex thread, std::uint64_t at_ns) override {
+    for (Pass* pass : all_) pass->futex_woken(thread, at_ns);
   }
 
   [[nodiscard]] bool wants_user_spans() const override { return user_spans_; }
@@ -106,7 +115,7 @@ class Fan final : public timeline::Sink {
 
   const Setup& setup_;
   bool user_spans_ = false;
-  std::vector<Pass*> whole_, clipped_, records_;
+  std::vector<Pass*> all_, whole_, clipped_, records_;
 };
 
 Setup make_setup(const capture::Machine& machine, Window window) {

@@ -23,8 +23,8 @@ class Conservation final : public Pass {
   void record(RecordView record) override {
     const std::uint16_t kind = record.kind();
     Row& row = record.cpu() == SCHEDSCOPE_CPU_NONE ? no_cpu_ : at(rows_, record.cpu());
-    if ((kind >= SCHEDSCOPE_REC_SWITCH && kind <= SCHEDSCOPE_REC_TASK) ||
-        kind == SCHEDSCOPE_REC_NAMESPACE) {
+    const bool of_cpu = kind >= SCHEDSCOPE_REC_SWITCH && kind <= SCHEDSCOPE_REC_TASK;
+    if (of_cpu || kind == SCHEDSCOPE_REC_FUTEX || kind == SCHEDSCOPE_REC_NAMESPACE) {
       ++row.kept;
     } else if (kind >= SCHEDSCOPE_REC_USER_SWITCH && kind <= SCHEDSCOPE_REC_USER_CARRIER) {
       ++told_;

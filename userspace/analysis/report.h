@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <compare>
 #include <cstdint>
 #include <map>
@@ -25,6 +27,35 @@ struct Peer {
   std::uint64_t ns = 0;
 };
 
+// Who ended a sleep; `unknown`: nobody so far, or nobody knows.
+enum class WakerKind : std::uint8_t { thread, timer, interrupt, unknown };
+inline constexpr std::size_t waker_kind_count = 4;
+
+// What kept a thread off the CPU: its sleeps and blocks of one kind.
+struct OffCpu {
+  timeline::State state = timeline::State::sleep;
+  timeline::Syscall syscall{};  // none: a kernel thread, or no system call, see metrics
+  WakerKind waker = WakerKind::unknown;
+  bool others = false;  // of more kinds than are kept: only count, ns and max_ns say something
+  std::uint64_t count = 0, ns = 0, max_ns = 0;
+};
+
+// Who had a futex that others slept for, and where its time went meanwhile, by State.
+struct FutexOwner {
+  timeline::ThreadIndex thread = timeline::no_index;
+  std::uint64_t waits = 0, ns = 0;                              // of those who slept for it
+  std::array<std::uint64_t, timeline::state_count> state_ns{};  // the sum is ns
+};
+
+// A futex, by its address in a process.
+struct FutexReport {
+  std::uint32_t pid = 0;
+  std::uint64_t word = 0;  // 0: of several, see metrics
+  std::uint64_t waits = 0, ns = 0, max_ns = 0;
+  std::uint64_t owned_ns = 0;        // of ns, the sleeps whose owner is known
+  std::vector<FutexOwner> owners{};  // most time first
+};
+
 struct ThreadReport {
   timeline::Thread who;
   std::uint64_t run_ns = 0, wait_ns = 0, sleep_ns = 0, block_ns = 0, unknown_ns = 0, wall_ns = 0;
@@ -35,8 +66,11 @@ struct ThreadReport {
   std::uint64_t slice_max_ns = 0, slice_max_at_ns = 0, wait_max_at_ns = 0;
   std::uint64_t migrations = 0;
   std::uint64_t wakeups = 0;
-  std::vector<Peer> preempted_by;  // most time first; ns: this thread's wait that followed
-  std::vector<Peer> woken_by;      // most often first; ns: sleep and block that it ended
+  std::vector<Peer> preempted_by;   // most time first; ns: this thread's wait that followed
+  std::vector<Peer> waited_behind;  // most time first; ns: of wait_ns, while this one ran there
+  std::uint64_t waited_behind_unknown_ns = 0;  // the rest of wait_ns
+  std::vector<Peer> woken_by;   // most often first; ns: sleep and block that it ended
+  std::vector<OffCpu> off_cpu;  // most time first; the sum is sleep_ns + block_ns
   Histogram slice_hist, wait_hist;
   // The kernel's own counters between two readings, and what was recorded between the same
   // two. Absent when the capture has no two readings.
@@ -66,7 +100,7 @@ struct SecondWitnessReport {
   std::uint64_t produced = 0, kept = 0, lost = 0;           // its own records
   std::uint64_t compared = 0;                               // switches that both saw
   std::uint64_t missed_by_first = 0, missed_by_second = 0;  // while both were watching
-  std::uint64_t other_values = 0;                           // state, priority, slice
+  std::uint64_t other_values = 0;                           // state, priority, slice, sleep
   std::uint64_t other_ends = 0;                             // who asked for the switch
 };
 
@@ -146,12 +180,21 @@ struct Report {
   std::uint64_t recorded_switches = 0;       // in the whole capture
 
   std::vector<ThreadReport> threads;  // most run time first
+  // nullptr when it is not among them.
+  [[nodiscard]] const ThreadReport* find(timeline::ThreadIndex thread) const {
+    const auto at = std::find_if(threads.begin(), threads.end(),
+                                 [&](const auto& row) { return row.who.index == thread; });
+    return at == threads.end() ? nullptr : &*at;
+  }
   std::vector<CpuReport> cpus;
   std::vector<UserReport> user_threads;
   std::vector<CgroupReport> cgroups;  // most run time first; none when no thread's is known
   // Threads that turned out to be in another cgroup than was told of last: a move was missed, and
   // their time since counts for the old one up to then.
   std::uint64_t cgroup_moves_missed = 0;
+  bool syscalls_known = false;       // the capture says in which system calls threads slept
+  std::vector<FutexReport> futexes;  // most time first, at most 100
+  std::uint64_t futex_ns = 0;        // sleeps for these and all others
   std::vector<Finding> findings;
 };
 

@@ -34,6 +34,8 @@ class SecondWitness final : public Pass {
   void record(RecordView record) override {
     if (record.kind() == SCHEDSCOPE_REC_SWITCH) {
       take(record.as<schedscope_switch>(), false);
+    } else if (record.kind() == SCHEDSCOPE_REC_FUTEX && record.cpu() != SCHEDSCOPE_CPU_NONE) {
+      at(lanes_, record.cpu()).futex[0] = record.as<schedscope_futex>();
     } else if (record.kind() == SCHEDSCOPE_REC_LOST) {
       gaps_ = gaps_ || record.as<schedscope_lost>().tid == 0;
     }
@@ -43,14 +45,21 @@ class SecondWitness final : public Pass {
   void finish(Report& report) override;
 
  private:
+  // A switch, and the futex that its thread goes to sleep for.
+  struct Seen {
+    schedscope_switch record;
+    std::optional<schedscope_futex> futex;
+  };
   struct Lane {
-    std::array<std::deque<schedscope_switch>, 2> waiting;  // of the first, of the second
+    std::array<std::deque<Seen>, 2> waiting;  // of the first, of the second
+    std::array<schedscope_futex, 2> futex{};  // the latest, which its switch follows
     std::uint64_t kept = 0;
     std::optional<schedscope_cpu_stats> stats;
   };
 
   void take(const schedscope_switch& record, bool second);
-  void compare(const schedscope_switch& one, const schedscope_switch& other);
+  void compare(const Seen& one, const Seen& other);
+  [[nodiscard]] static bool same_sleep(const Seen& one, const Seen& other);
   void miss(const schedscope_switch& record, bool by_second);
   [[nodiscard]] bool conserved() const;
   void tell(Report& report) const;
@@ -81,6 +90,7 @@ void SecondWitness::second_record(RecordView record) {
   } else {
     ++lane.kept;
   }
+  if (record.kind() == SCHEDSCOPE_REC_FUTEX) lane.futex[1] = record.as<schedscope_futex>();
   if (record.kind() == SCHEDSCOPE_REC_SWITCH) take(record.as<schedscope_switch>(), true);
 }
 
@@ -88,35 +98,54 @@ void SecondWitness::take(const schedscope_switch& record, bool second) {
   Lane& lane = at(lanes_, record.rec.cpu);
   auto& own = lane.waiting[second];
   auto& others = lane.waiting[!second];
-  const auto same = [&](const schedscope_switch& other) {
-    return other.prev_tid == record.prev_tid && other.next_tid == record.next_tid &&
-           other.prev_switches == record.prev_switches;
+  const auto same = [&](const Seen& other) {
+    return other.record.prev_tid == record.prev_tid && other.record.next_tid == record.next_tid &&
+           other.record.prev_switches == record.prev_switches;
   };
+  Seen seen{.record = record, .futex = {}};
+  const schedscope_futex& futex = lane.futex[second];
+  if (futex.tid == record.prev_tid && futex.rec.time_ns == record.rec.time_ns) seen.futex = futex;
   const auto found = std::find_if(others.begin(), others.end(), same);
   if (found == others.end()) {
-    own.push_back(record);
+    own.push_back(seen);
     if (own.size() <= most_waiting) return;
-    miss(own.front(), !second);
+    miss(own.front().record, !second);
     own.pop_front();
     return;
   }
-  compare(*found, record);
-  for (auto it = others.begin(); it != found; ++it) miss(*it, second);
+  compare(*found, seen);
+  for (auto it = others.begin(); it != found; ++it) miss(it->record, second);
   others.erase(others.begin(), found + 1);
-  for (const schedscope_switch& passed : own) miss(passed, !second);
+  for (const Seen& passed : own) miss(passed.record, !second);
   own.clear();
 }
 
-void SecondWitness::compare(const schedscope_switch& one, const schedscope_switch& other) {
+// Both read the same registers. What the futex's word holds may change between the two looks.
+bool SecondWitness::same_sleep(const Seen& one, const Seen& other) {
+  constexpr int sleep = SCHEDSCOPE_SWITCH_SYSCALL | SCHEDSCOPE_SWITCH_COMPAT;
+  const int flags = one.record.rec.flags & sleep;
+  if (flags != (other.record.rec.flags & sleep)) return false;
+  if (flags != 0 && one.record.resched_tid != other.record.resched_tid) return false;
+  if (one.futex.has_value() != other.futex.has_value()) return false;
+  return !one.futex || (one.futex->word == other.futex->word && one.futex->op == other.futex->op &&
+                        one.futex->expected == other.futex->expected);
+}
+
+void SecondWitness::compare(const Seen& one_seen, const Seen& other_seen) {
+  const schedscope_switch& one = one_seen.record;
+  const schedscope_switch& other = other_seen.record;
   ++counts_.compared;
   if (one.prev_state != other.prev_state || one.prev_slice_ns != other.prev_slice_ns ||
       one.prev_prio != other.prev_prio || one.next_prio != other.next_prio ||
-      one.prev_policy != other.prev_policy || one.next_policy != other.next_policy) {
+      one.prev_policy != other.prev_policy || one.next_policy != other.next_policy ||
+      !same_sleep(one_seen, other_seen)) {
     ++counts_.other_values;
   }
-  const int reasons = ~SCHEDSCOPE_REC_SECOND;
+  constexpr int reasons =
+      ~(SCHEDSCOPE_REC_SECOND | SCHEDSCOPE_SWITCH_SYSCALL | SCHEDSCOPE_SWITCH_COMPAT);
+  const bool asked = (one.rec.flags & SCHEDSCOPE_SWITCH_WAKEUP) != 0;
   if ((one.rec.flags & reasons) != (other.rec.flags & reasons) ||
-      one.resched_tid != other.resched_tid) {
+      (asked && one.resched_tid != other.resched_tid)) {
     ++counts_.other_ends;
   }
 }
@@ -148,8 +177,9 @@ void SecondWitness::tell(Report& report) const {
         first_missed_->prev_tid, first_missed_->next_tid));
   }
   if (counts_.other_values != 0) {
-    details.push_back(fmt::format("Of {} switches the witnesses tell another state or priority.",
-                                  counts_.other_values));
+    details.push_back(
+        fmt::format("Of {} switches the witnesses tell another state, priority or sleep.",
+                    counts_.other_values));
   }
   if (counts_.other_ends != 0) {
     details.push_back(fmt::format("Of {} of {} switches the witnesses tell another asker.",
@@ -161,7 +191,7 @@ void SecondWitness::finish(Report& report) {
   if (!present_) return;
   for (const Lane& lane : lanes_) {
     for (const bool second : {false, true}) {
-      for (const schedscope_switch& record : lane.waiting[second]) miss(record, !second);
+      for (const Seen& seen : lane.waiting[second]) miss(seen.record, !second);
     }
     counts_.kept += lane.kept;
     if (!lane.stats) continue;

@@ -115,6 +115,17 @@ TEST(SecondWitness, OtherValuesAreADisagreementOtherAskersAreTold) {
   }
 }
 
+TEST(SecondWitness, AnotherSystemCallIsADisagreement) {
+  const Report report = report_of([](std::size_t i, schedscope_switch& copy) {
+    if (i != 9) return true;
+    copy.rec.flags |= SCHEDSCOPE_SWITCH_SYSCALL;
+    copy.resched_tid = 202;
+    return true;
+  });
+  EXPECT_EQ(report.second_witness->other_values, 1U);
+  EXPECT_EQ(report.second_witness->other_ends, 0U);
+}
+
 TEST(SecondWitness, NothingIsComparedAcrossAGap) {
   const Report report = report_of([](std::size_t i, auto&) { return i != 9; },
                                   [](Script& s) { s.lost(0, 50'000 * us, 51'000 * us); });

@@ -200,6 +200,19 @@ constexpr auto user_name_fields = whole<schedscope_user_name>(std::array{
     FIELD(schedscope_user_name, name, bytes),
 });
 
+constexpr auto futex_fields = whole<schedscope_futex>(std::array{
+    FLAGS,
+    FIELD(schedscope_futex, tid, dict),
+    FIELD(schedscope_futex, word, key, "tid"),
+    FIELD(schedscope_futex, op, key, "tid"),
+    FIELD(schedscope_futex, expected, key, "tid"),
+    FIELD(schedscope_futex, value, key, "tid"),
+    FIELD(schedscope_futex, owner, dict),
+    FIELD(schedscope_futex, users, key, "tid"),
+    FIELD(schedscope_futex, type, key, "tid"),
+    FIELD(schedscope_futex, reserved, plain),
+});
+
 constexpr auto cgroup_fields = whole<schedscope_cgroup>(std::array{
     FLAGS,
     FIELD(schedscope_cgroup, cgroup_id, delta),
@@ -253,6 +266,8 @@ std::span<const OwnField> fields_of(std::uint16_t kind) {
     case SCHEDSCOPE_REC_USER_NAME:
     case SCHEDSCOPE_REC_USER_CARRIER:
       return user_name_fields;
+    case SCHEDSCOPE_REC_FUTEX:
+      return futex_fields;
     case SCHEDSCOPE_REC_CGROUP:
       return cgroup_fields;
     case SCHEDSCOPE_REC_NAMESPACE:

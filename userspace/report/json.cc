@@ -145,6 +145,50 @@ json peers_json(const std::vector<analysis::Peer>& peers) {
   return out;
 }
 
+json off_cpu_json(const std::vector<analysis::OffCpu>& rows) {
+  json out = json::array();
+  for (const auto& row : rows) {
+    json one = json::object();
+    if (row.others) {
+      one["others"] = true;
+    } else {
+      one["state"] = name_of(row.state);
+      put(one, "syscall", syscall_label(row.syscall));
+      if (row.syscall.number != timeline::Syscall::none) one["syscall_nr"] = row.syscall.number;
+      one["waker"] = name_of(row.waker);
+    }
+    one["count"] = row.count;
+    one["ns"] = row.ns;
+    one["max_ns"] = row.max_ns;
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+json futex_json(const analysis::Report& report, const analysis::FutexReport& futex) {
+  json out = {{"pid", futex.pid}};
+  if (futex.word != 0) out["word"] = futex.word;
+  out["waits"] = futex.waits;
+  out["ns"] = futex.ns;
+  out["max_ns"] = futex.max_ns;
+  out["owned_ns"] = futex.owned_ns;
+  out["owners"] = json::array();
+  for (const auto& owner : futex.owners) {
+    json one = {{"index", owner.thread}};
+    if (const auto* thread = report.find(owner.thread)) {
+      one["tid"] = thread->who.tid;
+      put(one, "comm", thread->who.comm);
+    }
+    one["waits"] = owner.waits;
+    one["ns"] = owner.ns;
+    for (std::size_t i = 0; i < timeline::state_count; ++i) {
+      one[fmt::format("{}_ns", name_of(static_cast<timeline::State>(i)))] = owner.state_ns[i];
+    }
+    out["owners"].push_back(std::move(one));
+  }
+  return out;
+}
+
 // Without the empty buckets behind the last used one.
 json histogram_json(analysis::Histogram buckets) {
   while (!buckets.empty() && buckets.back() == 0) buckets.pop_back();
@@ -207,7 +251,10 @@ json thread_json(const analysis::ThreadReport& thread) {
   out["migrations"] = thread.migrations;
   out["wakeups"] = thread.wakeups;
   out["preempted_by"] = peers_json(thread.preempted_by);
+  out["waited_behind"] = peers_json(thread.waited_behind);
+  out["waited_behind_unknown_ns"] = thread.waited_behind_unknown_ns;
   out["woken_by"] = peers_json(thread.woken_by);
+  out["off_cpu"] = off_cpu_json(thread.off_cpu);
   out["slice_hist"] = histogram_json(thread.slice_hist);
   out["wait_hist"] = histogram_json(thread.wait_hist);
   if (thread.judge) {
@@ -330,6 +377,11 @@ std::string json_report(const analysis::Report& report) {
   }
   out["user_threads"] = json::array();
   for (const auto& user : report.user_threads) out["user_threads"].push_back(user_json(user));
+  if (report.futex_ns != 0) {
+    out["futex_ns"] = report.futex_ns;
+    out["futexes"] = json::array();
+    for (const auto& futex : report.futexes) out["futexes"].push_back(futex_json(report, futex));
+  }
   out["findings"] = json::array();
   for (const auto& finding : report.findings) {
     out["findings"].push_back(finding_json(report, finding));

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "schema/syscalls.h"
 
 namespace schedscope::report {
 namespace {
@@ -40,6 +41,20 @@ std::string label(const timeline::UserThread& thread) {
 std::string cgroup_label(const analysis::CgroupReport& cgroup) {
   if (!cgroup.path.empty()) return printable(cgroup.path);
   return cgroup.id == 0 ? "unknown" : fmt::format("unknown (id {})", cgroup.id);
+}
+
+std::string syscall_label(const timeline::Syscall& syscall) {
+  if (syscall.number == timeline::Syscall::none) return "";
+  const std::string_view name = syscall_name(syscall.number, syscall.compat);
+  const std::string label =
+      name.empty() ? fmt::format("call {}", syscall.number) : std::string(name);
+  return syscall.compat ? "i386 " + label : label;
+}
+
+std::string_view name_of(analysis::WakerKind waker) {
+  constexpr std::array<std::string_view, analysis::waker_kind_count> names = {
+      "thread", "timer", "interrupt", "unknown"};
+  return names[static_cast<std::size_t>(waker)];
 }
 
 std::string grouped(std::uint64_t number) {

@@ -22,6 +22,10 @@ namespace schedscope::report {
 
 // Its path; "unknown", with its id when that is known. Safe to print.
 [[nodiscard]] std::string cgroup_label(const analysis::CgroupReport& cgroup);
+// "futex", "i386 futex", "call 499" for one that has no name here; "" for none.
+[[nodiscard]] std::string syscall_label(const timeline::Syscall& syscall);
+// "thread", "timer", "interrupt", "unknown".
+[[nodiscard]] std::string_view name_of(analysis::WakerKind waker);
 
 // "12,345".
 [[nodiscard]] std::string grouped(std::uint64_t number);

@@ -109,6 +109,11 @@ constexpr std::array user_fields = {FIELD(schedscope_user, tid), FIELD(schedscop
 constexpr std::array user_name_fields = {
     FIELD(schedscope_user_name, tid), FIELD(schedscope_user_name, pid),
     FIELD(schedscope_user_name, id), FIELD(schedscope_user_name, name)};
+constexpr std::array futex_fields = {
+    FIELD(schedscope_futex, word),  FIELD(schedscope_futex, tid),
+    FIELD(schedscope_futex, op),    FIELD(schedscope_futex, expected),
+    FIELD(schedscope_futex, value), FIELD(schedscope_futex, owner),
+    FIELD(schedscope_futex, users), FIELD(schedscope_futex, type)};
 
 constexpr std::array cgroup_fields = {
     FIELD(schedscope_cgroup, cgroup_id), FIELD(schedscope_cgroup, at),
@@ -155,6 +160,8 @@ std::span<const Field> fields_of(std::uint16_t kind) {
     case SCHEDSCOPE_REC_USER_NAME:
     case SCHEDSCOPE_REC_USER_CARRIER:
       return user_name_fields;
+    case SCHEDSCOPE_REC_FUTEX:
+      return futex_fields;
     case SCHEDSCOPE_REC_CGROUP:
       return cgroup_fields;
     case SCHEDSCOPE_REC_NAMESPACE:

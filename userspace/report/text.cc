@@ -29,6 +29,7 @@ class Text {
     findings();
     options_.by_cgroup ? cgroups() : threads();
     if (options_.thread.empty()) {
+      futexes();
       cpus();
       user_threads();
     }
@@ -77,7 +78,7 @@ class Text {
   void findings() {
     std::vector<const analysis::Finding*> chosen_ones;
     for (const auto& finding : report_.findings) {
-      const auto* who = finding.thread ? find(*finding.thread) : nullptr;
+      const auto* who = finding.thread ? report_.find(*finding.thread) : nullptr;
       if (options_.thread.empty() || (who != nullptr && chosen(who->who))) {
         chosen_ones.push_back(&finding);
       }
@@ -106,12 +107,6 @@ class Text {
       out_ += "  " + line + wrapped(text, std::max<std::size_t>(options_.width, 24) - 4, 4) + "\n";
     }
     more(shown, chosen_ones.size(), "findings");
-  }
-
-  [[nodiscard]] const ThreadReport* find(timeline::ThreadIndex index) const {
-    const auto at = std::find_if(report_.threads.begin(), report_.threads.end(),
-                                 [&](const auto& thread) { return thread.who.index == index; });
-    return at == report_.threads.end() ? nullptr : &*at;
   }
 
   // A time, "" when there was none: a table of zeros hides what is not zero.
@@ -227,7 +222,13 @@ class Text {
                           human_ns(thread.slice_max_ns));
     }
     peers("preempted by", "then waited", thread.preempted_by);
+    peers("waited behind", "for", thread.waited_behind);
+    if (thread.waited_behind_unknown_ns != 0) {
+      out_ += fmt::format("  behind whom is unknown: {} of {}\n\n",
+                          human_ns(thread.waited_behind_unknown_ns), human_ns(thread.wait_ns));
+    }
     peers("woken by", "after", thread.woken_by);
+    off_cpu(thread);
     histogram("slice length", thread.slice_hist);
     histogram("wait length", thread.wait_hist);
   }
@@ -242,6 +243,69 @@ class Text {
     out_ += table.text(options_.width, options_.color);
     more(shown, list.size(), "threads");
     out_ += "\n";
+  }
+
+  void off_cpu(const ThreadReport& thread) {
+    if (thread.off_cpu.empty()) return;
+    Table table({{"off the CPU in", false, 9},
+                 {"state", false, 9},
+                 {"woken by", false, 9},
+                 {"times", true, 9},
+                 {"time", true, 9},
+                 {"longest", true, 9}});
+    const std::size_t shown = limit(thread.off_cpu.size());
+    for (std::size_t i = 0; i < shown; ++i) {
+      const analysis::OffCpu& row = thread.off_cpu[i];
+      std::string call = row.others ? "(others)" : syscall_label(row.syscall);
+      if (call.empty()) call = report_.syscalls_known ? "(no system call)" : "unknown";
+      table.row({std::move(call), row.others ? "" : std::string(name_of(row.state)),
+                 row.others ? "" : std::string(name_of(row.waker)), grouped(row.count),
+                 human_ns(row.ns), human_ns(row.max_ns)});
+    }
+    out_ += table.text(options_.width, options_.color);
+    more(shown, thread.off_cpu.size(), "kinds");
+    out_ += "\n";
+  }
+
+  // One row for each owner, one for the sleeps that have none that is known.
+  void futexes() {
+    if (report_.futexes.empty()) return;
+    heading("Futexes that threads slept for");
+    Table table({{"pid", true, 9},
+                 {"futex", false, 9},
+                 {"had by", false, 9},
+                 {"sleeps", true, 8},
+                 {"time", true, 9},
+                 {"it ran", true, 7},
+                 {"waited", true, 7},
+                 {"slept", true, 7},
+                 {"unknown", true, 5}});
+    const std::size_t shown = limit(report_.futexes.size());
+    for (std::size_t i = 0; i < shown; ++i) futex_rows(table, report_.futexes[i]);
+    out_ += table.text(options_.width, options_.color);
+    more(shown, report_.futexes.size(), "futexes");
+  }
+
+  void futex_rows(Table& table, const analysis::FutexReport& futex) {
+    const std::string pid = fmt::format("{}", futex.pid);
+    const std::string word = futex.word == 0 ? "(several)" : fmt::format("{:#x}", futex.word);
+    std::uint64_t waits = futex.waits, ns = futex.ns;
+    for (const auto& owner : futex.owners) {
+      const auto of = [&](timeline::State state) {
+        return owner.state_ns[static_cast<std::size_t>(state)];
+      };
+      const auto* thread = report_.find(owner.thread);
+      table.row({pid, word, thread != nullptr ? label(thread->who) : "unknown",
+                 grouped(owner.waits), human_ns(owner.ns), time(of(timeline::State::run)),
+                 time(of(timeline::State::wait)),
+                 time(of(timeline::State::sleep) + of(timeline::State::block)),
+                 time(of(timeline::State::unknown))});
+      waits -= owner.waits;
+      ns -= owner.ns;
+    }
+    if (waits != 0) {
+      table.row({pid, word, "unknown", grouped(waits), human_ns(ns), "", "", "", ""});
+    }
   }
 
   void histogram(const char* title, const analysis::Histogram& buckets) {

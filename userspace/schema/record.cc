@@ -31,7 +31,7 @@ constexpr std::array<Kind, SCHEDSCOPE_REC_MAX + 1> kinds = {{
     {"user_end", sizeof(schedscope_user)},
     {"user_name", sizeof(schedscope_user_name)},
     {"user_carrier", sizeof(schedscope_user_name)},
-    {"unknown", 0},
+    {"futex", sizeof(schedscope_futex)},
     {"unknown", 0},
     {"unknown", 0},
     {"cgroup", sizeof(schedscope_cgroup)},

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <utility>
 
+#include "timeline/futex.h"
+
 namespace schedscope::timeline {
 namespace {
 
@@ -143,6 +145,7 @@ void KernelTimeline::leave(Cpu& cpu, ThreadIndex prev, ThreadIndex next,
   thread.policy = record.prev_policy;
   if (record.prev_slice_ns != 0) thread.slice_ns = record.prev_slice_ns;
   depart(prev, departure, record.prev_switches, t);
+  if (tracks_[prev].place == Place::off) fall_asleep(cpu, prev, record, t);
 }
 
 // False when a switch of this thread was missed since its last one: then nothing of the time
@@ -212,6 +215,35 @@ void KernelTimeline::depart(ThreadIndex prev, const Departure& departure, std::u
   track.waker_timer = false;
 }
 
+// What a thread sleeps in and for. A record of its futex stands right before its switch.
+void KernelTimeline::fall_asleep(const Cpu& cpu, ThreadIndex prev, const schedscope_switch& record,
+                                 std::uint64_t t) {
+  Track& track = tracks_[prev];
+  track.syscall = {};
+  if ((record.rec.flags & SCHEDSCOPE_SWITCH_SYSCALL) != 0) {
+    track.syscall = {.number = record.resched_tid,
+                     .compat = (record.rec.flags & SCHEDSCOPE_SWITCH_COMPAT) != 0};
+  }
+  track.has_futex = cpu.futex_tid == record.prev_tid && cpu.futex_at == record.rec.time_ns;
+  if (!track.has_futex) return;
+  futexes_.insert_or_assign(prev, cpu.futex);
+  for (Sink* sink : sinks_) sink->futex_wait(prev, cpu.futex, t);
+}
+
+void KernelTimeline::on_futex(const schedscope_futex& record) {
+  if (record.rec.cpu == SCHEDSCOPE_CPU_NONE) return;
+  Cpu& cpu = cpu_at(record.rec.cpu);
+  cpu.futex_tid = record.tid;
+  cpu.futex_at = record.rec.time_ns;
+  cpu.futex = {.word = record.word};
+  const ThreadIndex thread = by_tid_.find(record.tid);
+  const std::uint32_t tid = owner_tid(record);
+  const ThreadIndex owner = tid != 0 && tid != record.tid ? by_tid_.find(tid) : no_index;
+  if (thread == no_index || owner == no_index) return;
+  const bool same = threads_[owner].pid != 0 && threads_[owner].pid == threads_[thread].pid;
+  if (same && tracks_[owner].place != Place::gone) cpu.futex.owner = owner;
+}
+
 void KernelTimeline::arrive(Cpu& cpu, std::uint16_t number, ThreadIndex next, std::uint64_t t) {
   Track& track = tracks_[next];
   if (track.place == Place::unborn) {
@@ -272,6 +304,8 @@ void KernelTimeline::on_waking(const schedscope_waking& record, std::uint64_t t)
   track.waker = timer ? no_index : waker;
   track.waker_timer = timer;
   append(track, State::wait, t);
+  if (!track.has_futex) return;
+  for (Sink* sink : sinks_) sink->futex_woken(index, t);
 }
 
 void KernelTimeline::on_migrate(const schedscope_migrate& record) {
@@ -306,6 +340,8 @@ void KernelTimeline::give_out(ThreadIndex thread, std::uint64_t until, bool end_
                .end_ns = last ? until : track.begin[i + 1],
                .waker = woken ? track.waker : no_index,
                .waker_timer = woken && track.waker_timer,
+               .syscall = i == 0 && off ? track.syscall : Syscall{},
+               .futex = i == 0 && off && track.has_futex ? &futexes_.at(thread) : nullptr,
                .begin_cut = i == 0 && track.cut,
                .end_cut = last && end_cut});
   }

@@ -43,6 +43,7 @@ class KernelTimeline {
   void on_fork(const schedscope_fork& record, std::uint64_t t);
   void on_exec(const schedscope_exec& record, std::uint64_t t);
   void on_migrate(const schedscope_migrate& record);
+  void on_futex(const schedscope_futex& record);
   void on_task(const schedscope_task& record, std::uint64_t t);
   void on_namespace(const schedscope_namespace& record);
   // A gap of one CPU's stream, or of all of them (SCHEDSCOPE_CPU_NONE).
@@ -98,6 +99,8 @@ class KernelTimeline {
     bool read_at_end = false;
     bool same_at_end = false;  // the walk at the end read the same state
     bool waker_timer = false;
+    bool has_futex = false;        // that of the first segment is in futexes_
+    Syscall syscall{};             // that the first segment is in
     ThreadIndex waker = no_index;  // who ended the first segment
     std::uint64_t gaps_seen = 0;
     std::uint64_t begin_switches = 0;  // kernel's count at the walks
@@ -113,6 +116,10 @@ class KernelTimeline {
     std::uint32_t idle_number = 0;
     std::uint64_t since = 0;  // what is there now, or is not known, began here
     std::uint64_t sure = 0;   // nothing was lost since: who is on it now has been since then
+    // Who goes to sleep for a futex at the switch that has this time.
+    std::uint32_t futex_tid = 0;
+    std::uint64_t futex_at = 0;
+    Futex futex{};
   };
 
   Cpu& cpu_at(std::uint16_t cpu);
@@ -134,6 +141,8 @@ class KernelTimeline {
              std::uint64_t t);
   [[nodiscard]] bool number_follows(ThreadIndex prev, std::uint32_t number, std::uint64_t t);
   void depart(ThreadIndex prev, const Departure& departure, std::uint32_t number, std::uint64_t t);
+  void fall_asleep(const Cpu& cpu, ThreadIndex prev, const schedscope_switch& record,
+                   std::uint64_t t);
   void arrive(Cpu& cpu, std::uint16_t number, ThreadIndex next, std::uint64_t t);
   [[nodiscard]] ThreadIndex caused_by(const schedscope_switch& record, SliceEnd end,
                                       ThreadIndex next) const;
@@ -180,6 +189,7 @@ class KernelTimeline {
   TidMap by_tid_;
   Gaps gaps_;
   std::unordered_map<ThreadIndex, Slice> held_;
+  std::unordered_map<ThreadIndex, Futex> futexes_;
   std::vector<std::uint64_t> misses_;  // when; a gap told of later may explain them
   std::uint64_t old_misses_ = 0;
 };

@@ -17,6 +17,10 @@ class Sink {
   virtual void span(const Span&) {}
   virtual void user_span(const UserSpan&) {}
   virtual void cpu_span(const CpuSpan&) {}
+  // A thread goes to sleep for a futex, and is woken: when it happens, and not yet certain. The
+  // span comes later.
+  virtual void futex_wait(ThreadIndex, const Futex&, std::uint64_t /*at_ns*/) {}
+  virtual void futex_woken(ThreadIndex, std::uint64_t /*at_ns*/) {}
   // user_span() costs a call for each ready user thread at each carrier's coming and going;
   // sums of their times need no spans, see UserThread.
   [[nodiscard]] virtual bool wants_user_spans() const { return false; }

@@ -32,6 +32,9 @@ inline constexpr Why dies{.state = 0x80};
 inline constexpr Why runnable{.state = 0};
 inline constexpr Why ticked{.state = 0, .flags = SCHEDSCOPE_SWITCH_TICK};
 inline constexpr Why yields{.state = 0, .flags = SCHEDSCOPE_SWITCH_YIELD};
+inline Why sleeps_in(std::uint32_t syscall) {
+  return {.state = 1, .flags = SCHEDSCOPE_SWITCH_SYSCALL, .by = syscall};
+}
 inline Why preempted_by(std::uint32_t tid) {
   return {.state = 0, .flags = SCHEDSCOPE_SWITCH_WAKEUP, .by = tid};
 }
@@ -87,6 +90,19 @@ class Script {
     auto record = make_record<schedscope_waking>(SCHEDSCOPE_REC_WAKING, t, 0, flags);
     record.tid = tid;
     record.waker_tid = waker;
+    return add(record);
+  }
+  // Stands before the switch of `tid` away from `cpu` at `t`.
+  schedscope_futex& futex(std::uint64_t t, std::uint16_t cpu, std::uint32_t tid, std::uint64_t word,
+                          std::uint32_t owner = 0) {
+    auto record = make_record<schedscope_futex>(SCHEDSCOPE_REC_FUTEX, t, cpu,
+                                                SCHEDSCOPE_FUTEX_VALUE | SCHEDSCOPE_FUTEX_MUTEX);
+    record.tid = tid;
+    record.word = word;
+    record.op = 128;  // FUTEX_WAIT_PRIVATE
+    record.expected = record.value = 2;
+    record.users = 1;
+    record.owner = owner;
     return add(record);
   }
   void fork(std::uint64_t t, std::uint32_t parent, std::uint32_t tid, std::uint32_t pid = 0) {

@@ -93,6 +93,21 @@ struct Slice {
   bool end_cut = false;  // still running at the end, or a gap: longer than seen; end is unknown
 };
 
+// The system call that a thread sleeps in.
+struct Syscall {
+  static constexpr std::uint32_t none = 0xffffffff;
+  std::uint32_t number = none;
+  bool compat = false;  // of the 32-bit table
+
+  friend bool operator==(const Syscall&, const Syscall&) = default;
+};
+
+// A futex that a thread sleeps for.
+struct Futex {
+  std::uint64_t word = 0;        // its address in the thread's process; 0: several
+  ThreadIndex owner = no_index;  // who has it, when that is known: a thread of the same process
+};
+
 // A stretch of a thread's time off the CPU (wait, sleep, block) or of which nothing is known.
 struct Span {
   ThreadIndex thread = no_index;
@@ -102,6 +117,8 @@ struct Span {
   std::uint64_t end_ns = 0;
   ThreadIndex waker = no_index;  // sleep, block: who ended it; no_index: idle CPU, or not known
   bool waker_timer = false;      // the timer interrupt ended it
+  Syscall syscall{};             // sleep, block: in which call
+  const Futex* futex = nullptr;  // sleep: for which; valid during the call
   bool begin_cut = false;
   bool end_cut = false;
 };

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "analysis/analysis.h"
+#include "timeline/testing.h"
+
+namespace schedscope::analysis {
+namespace {
+
+using namespace timeline::testing;
+
+Report analyse(const Script& s, std::uint64_t end_ns, Window window = {},
+               const capture::Machine& machine = {}) {
+  Analysis analysis(machine, window);
+  for (std::size_t i = 0; i < s.size(); ++i) analysis.add(s[i]);
+  return analysis.finish(end_ns);
+}
+
+// "8:30 9:10 (idle):5 ?:2", the last one unknown.
+std::string behind(const Report& report, std::uint32_t tid) {
+  std::string text;
+  for (const ThreadReport& thread : report.threads) {
+    if (thread.who.tid != tid) continue;
+    for (const Peer& peer : thread.waited_behind) {
+      text +=
+          fmt::format("{}:{} ", peer.tid != 0 ? fmt::format("{}", peer.tid) : peer.comm, peer.ns);
+    }
+    text += fmt::format("?:{}", thread.waited_behind_unknown_ns);
+  }
+  return text;
+}
+
+void migrate(Script& s, std::uint64_t t, std::uint32_t tid, std::uint32_t from, std::uint32_t to) {
+  auto record = make_record<schedscope_migrate>(SCHEDSCOPE_REC_MIGRATE, t, 0);
+  record.tid = tid;
+  record.from_cpu = from;
+  record.to_cpu = to;
+  s.add(record);
+}
+
+// 7 is preempted at 20 by 8, which 9 follows at 50; at 60 the CPU idles, at 65 it is 7's again.
+Script three() {
+  Script s;
+  s.wake(10, 7);
+  s.to(10, 0, 7);
+  s.wake(20, 8, 7);
+  s.to(20, 0, 8, preempted_by(8));
+  s.wake(50, 9, 8);
+  s.to(50, 0, 9, sleeps);
+  s.to(60, 0, 0, sleeps);
+  s.to(65, 0, 7);
+  s.to(70, 0, 0, sleeps);
+  return s;
+}
+
+TEST(WaitsBehind, EachThatRanThereMeanwhile) {
+  EXPECT_EQ(behind(analyse(three(), 100), 7), "8:30 9:10 (idle):5 ?:0");
+  EXPECT_EQ(behind(analyse(three(), 100, {40, 62}), 7), "8:10 9:10 (idle):2 ?:0");
+}
+
+TEST(WaitsBehind, WhereItIsMovedTo) {
+  Script s = three();
+  s.wake(75, 8);
+  s.to(75, 1, 8);
+  s.wake(80, 9);
+  s.to(80, 0, 9);
+  s.wake(90, 7, 9);         // behind 9, where it was last,
+  migrate(s, 93, 7, 0, 1);  // and then behind 8, which is still there
+  s.to(97, 1, 7, ticked);
+  s.to(99, 1, 8, sleeps);
+  EXPECT_EQ(behind(analyse(s, 100, {71, 100}), 7), "8:4 9:3 ?:0");
+}
+
+// The one in front has not left yet when the wait is over elsewhere.
+TEST(WaitsBehind, WhoIsStillThere) {
+  Script s = three();
+  s.wake(80, 9);
+  s.to(80, 0, 9);
+  s.wake(90, 7, 9);
+  migrate(s, 95, 7, 0, 1);
+  s.to(95, 1, 7);
+  s.to(97, 1, 0, sleeps);
+  EXPECT_EQ(behind(analyse(s, 100, {71, 100}), 7), "9:5 ?:0");
+}
+
+TEST(WaitsBehind, NotAcrossAGap) {
+  Script s;
+  s.wake(10, 7);
+  s.to(10, 0, 7);
+  s.to(20, 0, 8, ticked);
+  s.lost(0, 30, 40);
+  s.to(50, 0, 7, ticked);
+  s.to(60, 0, 0, sleeps);
+  const Report report = analyse(s, 100);
+  for (const ThreadReport& thread : report.threads) {
+    std::uint64_t sum = thread.waited_behind_unknown_ns;
+    for (const Peer& peer : thread.waited_behind) sum += peer.ns;
+    EXPECT_EQ(sum, thread.wait_ns);
+  }
+}
+
+TEST(WaitsBehind, OfASelectionOnlyWhatIsRecorded) {
+  Script s;
+  s.task(0, 7, SCHEDSCOPE_TASK_BEGIN, 1);
+  s.task(5, 8, SCHEDSCOPE_TASK_BYSTANDER, 0);
+  s.wake(10, 7);
+  s.to(10, 0, 7);
+  s.to(20, 0, 8, ticked);
+  s.to(50, 0, 7, ticked);
+  s.to(60, 0, 0, sleeps);
+  EXPECT_EQ(behind(analyse(s, 100), 7), "8:30 ?:0");
+  capture::Machine machine;
+  machine.filter = "comm x";
+  EXPECT_EQ(behind(analyse(s, 100, {}, machine), 7), "?:30");
+}
+
+TEST(WaitsBehind, AlwaysAddsUpToTheWait) {
+  std::mt19937_64 rng(5);
+  for (int round = 0; round < 200; ++round) {
+    Script s;
+    std::map<std::uint16_t, std::uint32_t> on;
+    std::uint64_t t = 1;
+    for (int i = 0; i < 200; ++i) {
+      t += rng() % 20;
+      const auto cpu = static_cast<std::uint16_t>(rng() % 3);
+      const auto tid = static_cast<std::uint32_t>(1 + rng() % 9);
+      const bool running = std::ranges::any_of(on, [&](const auto& e) { return e.second == tid; });
+      switch (rng() % 8) {
+        case 0:
+          s.wake(t, tid, on[cpu]);
+          break;
+        case 1:
+          if (!running) migrate(s, t, tid, cpu, static_cast<std::uint32_t>(rng() % 3));
+          break;
+        case 2:
+          if (rng() % 10 == 0) s.lost(cpu, t - std::min<std::uint64_t>(t, 5), t);
+          break;
+        default:
+          if (running) break;
+          s.to(t, cpu, tid, rng() % 2 == 0 ? ticked : sleeps);
+          on[cpu] = tid;
+      }
+    }
+    const std::uint64_t from = 1 + rng() % t;
+    for (const Window window : {Window{}, Window{from, from + 1 + rng() % t}}) {
+      const Report report = analyse(s, t + 10, window);
+      for (const ThreadReport& thread : report.threads) {
+        std::uint64_t sum = thread.waited_behind_unknown_ns;
+        for (const Peer& peer : thread.waited_behind) sum += peer.ns;
+        ASSERT_EQ(sum, thread.wait_ns) << round << ": " << thread.who.tid;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace schedscope::analysis
