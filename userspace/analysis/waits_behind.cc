@@ -148,6 +148,7 @@ void WaitsBehind::move(std::uint32_t tid, std::uint64_t t, std::uint32_t cpu) {
   const timeline::ThreadIndex thread = find(tid);
   if (thread == timeline::no_index || cpu >= SCHEDSCOPE_CPU_NONE) return;
   std::vector<Move>& moves = at(rows_, thread).moves;
+  if (!moves.empty() && moves.back().cpu == cpu) return;  // most stay where they are
   if (moves.size() == most_moves) moves.erase(moves.begin());
   moves.push_back({.at_ns = t, .cpu = static_cast<std::uint16_t>(cpu)});
 }
@@ -165,9 +166,9 @@ void WaitsBehind::split(Row& row, std::uint16_t cpu, std::uint64_t begin, std::u
   std::uint64_t left = end - begin;
   if (cpu < cpus_.size()) {
     const std::deque<Stay>& stays = cpus_[cpu];
-    auto stay = std::upper_bound(stays.begin(), stays.end(), begin,
-                                 [](std::uint64_t t, const Stay& s) { return t < s.begin_ns; });
-    if (stay != stays.begin()) --stay;
+    // From the end: a wait is told of soon after it, and what was before it is long.
+    auto stay = stays.end();
+    while (stay != stays.begin() && (--stay)->begin_ns > begin) continue;
     for (; stay != stays.end() && stay->begin_ns < end; ++stay) {
       const bool open = stay + 1 == stays.end();
       const std::uint64_t from = std::max(begin, stay->begin_ns);
