@@ -23,6 +23,8 @@ struct Schedule {
   Result<nlohmann::json> (*workload)(std::uint32_t cpu);
   // Holds what was traced against the answer.
   void (*judge)(const Trial& trial, Verdict& verdict);
+  // Of each CPU; 0: the default. A schedule that asks for a small one means to lose records.
+  std::uint64_t ring_bytes = 0;
 };
 
 // All of them, in the order in which they run.

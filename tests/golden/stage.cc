@@ -3,6 +3,7 @@
 
 #include <linux/futex.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -88,6 +89,61 @@ std::uint64_t work(std::uint64_t ns) {
   std::uint64_t done = 0;
   while (done < ns) done = thread_cpu_ns() - begin;
   return done;
+}
+
+OwnSwitches own_switches() {
+  const auto read = [] {
+    rusage usage{};
+    ::getrusage(RUSAGE_THREAD, &usage);
+    return OwnSwitches{.at_ns = now_ns(),
+                       .voluntary = static_cast<std::uint64_t>(usage.ru_nvcsw),
+                       .involuntary = static_cast<std::uint64_t>(usage.ru_nivcsw)};
+  };
+  for (OwnSwitches before = read();;) {
+    const OwnSwitches after = read();
+    // None between the two counts, so none between the first of them and its clock.
+    if (after.voluntary == before.voluntary && after.involuntary == before.involuntary) {
+      return before;
+    }
+    before = after;
+  }
+}
+
+void to_json(nlohmann::json& json, const OwnSwitches& switches) {
+  json = {switches.at_ns, switches.voluntary, switches.involuntary};
+}
+
+void from_json(const nlohmann::json& json, OwnSwitches& switches) {
+  switches = {.at_ns = json.at(0), .voluntary = json.at(1), .involuntary = json.at(2)};
+}
+
+void to_json(nlohmann::json& json, const Stand& stand) {
+  json = {stand.begin_ns, stand.end_ns, stand.ns};
+}
+
+void from_json(const nlohmann::json& json, Stand& stand) {
+  stand = {.begin_ns = json.at(0), .end_ns = json.at(1), .ns = json.at(2)};
+}
+
+std::vector<Stand> spin_until(std::uint64_t end_ns) {
+  constexpr std::uint64_t least_ns = 100'000;
+  std::vector<Stand> stands;
+  std::uint64_t at = now_ns(), used = thread_cpu_ns();
+  while (at < end_ns) {
+    const std::uint64_t used_before = std::exchange(used, thread_cpu_ns());
+    const std::uint64_t before = std::exchange(at, now_ns());
+    if (used - used_before >= least_ns) stands.push_back({before, at, used - used_before});
+  }
+  return stands;
+}
+
+std::uint64_t stood_ns(const std::vector<Stand>& stands, std::uint64_t begin_ns,
+                       std::uint64_t end_ns) {
+  std::uint64_t sum = 0;
+  for (const Stand& stand : stands) {
+    if (stand.begin_ns < end_ns && stand.end_ns > begin_ns) sum += stand.ns;
+  }
+  return sum;
 }
 
 void Futex::set(std::uint32_t value) {

@@ -10,6 +10,9 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 
@@ -26,6 +29,27 @@ namespace schedscope::golden {
 void sleep_until(std::uint64_t ns);
 // Runs until the kernel has charged `ns` more to the calling thread; returns what it has charged.
 std::uint64_t work(std::uint64_t ns);
+
+// The kernel's count of the calling thread's switches, and a moment at which it was that.
+struct OwnSwitches {
+  std::uint64_t at_ns, voluntary, involuntary;
+};
+[[nodiscard]] OwnSwitches own_switches();
+void to_json(nlohmann::json& json, const OwnSwitches& switches);
+void from_json(const nlohmann::json& json, OwnSwitches& switches);
+
+// A virtual CPU may be stopped by its host, and a tick then comes late: the thread that was on it
+// sees its own CPU clock jump. In [begin_ns, end_ns] by that much.
+struct Stand {
+  std::uint64_t begin_ns, end_ns, ns;
+};
+void to_json(nlohmann::json& json, const Stand& stand);
+void from_json(const nlohmann::json& json, Stand& stand);
+// Runs until CLOCK_MONOTONIC shows `end_ns`.
+[[nodiscard]] std::vector<Stand> spin_until(std::uint64_t end_ns);
+// How long the CPU stood still under a thread in [begin_ns, end_ns], at most.
+[[nodiscard]] std::uint64_t stood_ns(const std::vector<Stand>& stands, std::uint64_t begin_ns,
+                                     std::uint64_t end_ns);
 
 // A futex of this process alone.
 class Futex {

@@ -29,6 +29,13 @@ class Trace final : public timeline::Sink {
                                                   std::uint64_t end_ns) const;
   [[nodiscard]] const std::vector<timeline::HostageSpan>& hostages() const { return hostages_; }
 
+  // Records of one CPU that were lost, as the first witness's stream tells of them.
+  struct Gap {
+    std::uint16_t cpu;
+    std::uint64_t begin_ns, end_ns, count;
+  };
+  [[nodiscard]] const std::vector<Gap>& gaps() const { return gaps_; }
+
   // Threads that the kernel runs and keeps from every probe: they get a CPU, but no probe is
   // called while they have it, not even as they leave it, nor does a walk find them. Some hosts
   // protect their own agents so. What such a thread does is lost, and no count can say so.
@@ -43,6 +50,7 @@ class Trace final : public timeline::Sink {
   std::vector<timeline::Slice> slices_;
   std::vector<timeline::Span> spans_;
   std::vector<timeline::HostageSpan> hostages_;
+  std::vector<Gap> gaps_;
   std::map<std::uint32_t, std::map<std::uint32_t, std::uint64_t>> arrivals_;  // by tid, by CPU
   std::set<std::uint32_t> seen_active_;  // left a CPU, woke somebody, was walked
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <string_view>
@@ -33,6 +34,13 @@ struct Trial {
 // The one with this tid that lived while the schedule was played; nullptr: none, or more than one.
 [[nodiscard]] const analysis::ThreadReport* find_thread(const analysis::Report& report,
                                                         std::uint32_t tid);
+// The one with this index in the timeline; nullptr: none (the idle task, or not known).
+[[nodiscard]] const analysis::ThreadReport* find_index(const analysis::Report& report,
+                                                       timeline::ThreadIndex index);
+// The length of a tick; where the kernel does not say, of the longest there is.
+[[nodiscard]] inline std::uint64_t tick_ns(const analysis::Report& report) {
+  return 1'000'000'000 / std::max(report.machine.hz, 100U);
+}
 [[nodiscard]] std::uint64_t ends_of(const analysis::ThreadReport& thread, timeline::SliceEnd end);
 
 struct Wish {
