@@ -7,7 +7,7 @@ namespace schedscope::golden {
 
 // One line a schedule, one file each.
 #define SCHEDULES(one) \
-  one(handoff) one(fair_equal) one(sleeper) one(fibers_alone) one(fiber_hostage)
+  one(handoff) one(fifo_order) one(fair_equal) one(sleeper) one(fibers_alone) one(fiber_hostage)
 
 #define DECLARE(name) extern const Schedule name;
 SCHEDULES(DECLARE)
