@@ -6,9 +6,9 @@
 namespace schedscope::golden {
 
 // One line a schedule, one file each.
-#define SCHEDULES(one)                                                                   \
-  one(handoff) one(fifo_order) one(round_robin) one(deadline) one(yield) one(fair_equal) \
-      one(sleeper) one(fibers_alone) one(fiber_hostage)
+#define SCHEDULES(one)                                                                \
+  one(handoff) one(fifo_order) one(round_robin) one(deadline) one(yield) one(migrate) \
+      one(fair_equal) one(sleeper) one(fibers_alone) one(fiber_hostage)
 
 #define DECLARE(name) extern const Schedule name;
 SCHEDULES(DECLARE)
