@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "cpu_group.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+
+namespace schedscope::golden {
+namespace {
+
+constexpr const char* cure = "run as root where cgroups of one's own may be made";
+
+Result<void> put(const std::filesystem::path& file, std::string_view text) {
+  const Fd fd(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
+  const auto size = static_cast<ssize_t>(text.size());
+  if (fd.valid() && ::write(fd.get(), text.data(), text.size()) == size) return {};
+  return fail_errno(fmt::format("write '{}' to {}", text, file.string()), cure);
+}
+
+bool has_word(const std::string& text, std::string_view word) {
+  std::istringstream words(text);
+  for (std::string one; words >> one;) {
+    if (one == word) return true;
+  }
+  return false;
+}
+
+// The process's cgroup in the hierarchy of v2, or in that of v1 which has the cpu controller,
+// below its mount point; "": there is none.
+std::filesystem::path home_in(const std::filesystem::path& mount, bool v2) {
+  std::istringstream lines(read_text("/proc/self/cgroup").value_or(""));
+  for (std::string line; std::getline(lines, line);) {
+    const auto first = line.find(':'), second = line.find(':', first + 1);
+    if (second == std::string::npos) continue;
+    std::string controllers = line.substr(first + 1, second - first - 1);
+    std::replace(controllers.begin(), controllers.end(), ',', ' ');
+    const bool wanted = v2 ? controllers.empty() : has_word(controllers, "cpu");
+    if (wanted) return mount / std::filesystem::path(line.substr(second + 1)).relative_path();
+  }
+  return {};
+}
+
+// Where this process may make a cgroup with a quota.
+std::filesystem::path find_home(bool& v2) {
+  std::istringstream lines(read_text("/proc/self/mounts").value_or(""));
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream fields(line);
+    std::string device, mount, type, options;
+    fields >> device >> mount >> type >> options;
+    std::replace(options.begin(), options.end(), ',', ' ');
+    v2 = type == "cgroup2";
+    if (!v2 && (type != "cgroup" || !has_word(options, "cpu"))) continue;
+    const auto home = home_in(mount, v2);
+    if (home.empty()) continue;
+    if (!v2 || has_word(read_text(home / "cgroup.controllers").value_or(""), "cpu")) return home;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<CpuGroup> CpuGroup::enter(std::uint64_t quota_us, std::uint64_t period_us) {
+  CpuGroup group;
+  if (auto made = group.make(quota_us, period_us); !made) return std::unexpected(made.error());
+  return group;
+}
+
+Result<void> CpuGroup::make(std::uint64_t quota_us, std::uint64_t period_us) {
+  bool v2 = false;
+  home_ = find_home(v2);
+  if (home_.empty()) return fail("make a cgroup", "no cpu controller is mounted", cure);
+  if (v2 && !has_word(read_text(home_ / "cgroup.subtree_control").value_or(""), "cpu")) {
+    if (auto on = put(home_ / "cgroup.subtree_control", "+cpu"); !on) return on;
+    enabled_ = true;
+  }
+  const auto path = home_ / fmt::format("golden-{}", ::getpid());
+  std::error_code code;
+  if (!std::filesystem::create_directory(path, code)) {
+    return fail_errno(fmt::format("make cgroup {}", path.string()), cure, Exit::machine,
+                      code.value());
+  }
+  path_ = path;
+  if (v2) {
+    if (auto set = put(path / "cpu.max", fmt::format("{} {}", quota_us, period_us)); !set) {
+      return set;
+    }
+  } else {
+    if (auto set = put(path / "cpu.cfs_period_us", std::to_string(period_us)); !set) return set;
+    if (auto set = put(path / "cpu.cfs_quota_us", std::to_string(quota_us)); !set) return set;
+  }
+  return put(path / "cgroup.procs", "0");
+}
+
+std::uint64_t CpuGroup::throttled() const {
+  std::istringstream words(read_text(path_ / "cpu.stat").value_or(""));
+  for (std::string word; words >> word;) {
+    std::uint64_t count = 0;
+    if (word == "nr_throttled" && words >> count) return count;
+  }
+  return 0;
+}
+
+CpuGroup::~CpuGroup() {
+  if (!path_.empty()) {
+    (void)put(home_ / "cgroup.procs", "0");
+    // A thread that has just been joined may be in it for a moment more.
+    for (int i = 0; ::rmdir(path_.c_str()) != 0 && errno == EBUSY && i < 100; ++i) {
+      ::usleep(10'000);
+    }
+  }
+  if (enabled_) (void)put(home_ / "cgroup.subtree_control", "-cpu");
+}
+
+}  // namespace schedscope::golden
