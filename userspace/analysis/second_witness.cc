@@ -201,6 +201,8 @@ void SecondWitness::finish(Report& report) {
       gaps_ = gaps_ || lost != 0;
     }
   }
+  // A gap may be told of after what lies in it: nothing that is counted by then was surely missed.
+  if (gaps_) counts_.missed_by_first = counts_.missed_by_second = 0;
   report.second_witness = counts_;
   if (report.records_conserved) *report.records_conserved &= conserved();
   if (gaps_ || from_ns_ == 0 || until_ns_ == 0) return;

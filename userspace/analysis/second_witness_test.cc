@@ -130,6 +130,9 @@ TEST(SecondWitness, NothingIsComparedAcrossAGap) {
   const Report report = report_of([](std::size_t i, auto&) { return i != 9; },
                                   [](Script& s) { s.lost(0, 50'000 * us, 51'000 * us); });
   EXPECT_FALSE(report.bpf_module_agree.has_value());
+  // What is in a gap of the one, the other has not missed.
+  ASSERT_TRUE(report.second_witness.has_value());
+  EXPECT_EQ(report.second_witness->missed_by_second, 0U);
 }
 
 TEST(SecondWitness, ItsRecordsAddUpToo) {
