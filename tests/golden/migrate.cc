@@ -114,6 +114,7 @@ const Schedule migrate{
     .answer = "exactly M migrations, from and to as asked",
     .workload = play,
     .judge = judge,
+    .everywhere = true,
 };
 
 }  // namespace schedscope::golden

@@ -25,6 +25,7 @@ struct Schedule {
   void (*judge)(const Trial& trial, Verdict& verdict);
   // Of each CPU; 0: the default. A schedule that asks for a small one means to lose records.
   std::uint64_t ring_bytes = 0;
+  bool everywhere = false;  // it plays on other CPUs as well
 };
 
 // All of them, in the order in which they run.

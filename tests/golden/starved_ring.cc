@@ -155,6 +155,7 @@ const Schedule starved_ring{
     .workload = play,
     .judge = judge,
     .ring_bytes = 4096,
+    .everywhere = true,
 };
 
 }  // namespace schedscope::golden

@@ -246,7 +246,7 @@ Result<Try> try_once(const Schedule& schedule, const Wish& wish) {
   judge_workload(schedule, told, trial, done.verdict);
   done.cut_in_on = was_cut_in_on(trial.report);
   done.by_hidden =
-      done.hidden.arrivals_here != 0 ||
+      done.hidden.arrivals_here != 0 || (schedule.everywhere && done.hidden.arrivals != 0) ||
       (done.hidden.arrivals != 0 && only_agreement_is_wrong(trial.report, done.verdict));
   return done;
 }

@@ -142,6 +142,7 @@ const Schedule wake_before_switch{
     .answer = "no sleep shorter than 0, no lost runnable span",
     .workload = play,
     .judge = judge,
+    .everywhere = true,
 };
 
 }  // namespace schedscope::golden
