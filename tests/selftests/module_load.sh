@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Loads and unloads the module twenty times, opens it two thousand times, and looks for what is left behind.
+# Loads and unloads the module sixty times, opens it two thousand times, and looks for what is left behind.
 # SCHEDSCOPE_MODULE names the module.
 
 # shellcheck source=/dev/null
@@ -38,14 +38,17 @@ open_and_close() {
 	done
 }
 
-# One page leaked by each load would be 80 KiB.
+# One page leaked by each load would be 80 KiB, in every round; what others take meanwhile they do not take in each.
 leaves_no_pages() {
-	local before after
-	before=$(memory_used)
-	load_and_unload || return
-	after=$(memory_used)
-	echo "# kernel memory: $before KiB before, $after KiB after $times loads"
-	((after - before < 80))
+	local before after least=80
+	for _ in 1 2 3; do
+		before=$(memory_used)
+		load_and_unload || return
+		after=$(memory_used)
+		echo "# kernel memory: $before KiB before, $after KiB after $times loads"
+		((after - before >= least)) || least=$((after - before))
+	done
+	((least < 80))
 }
 
 leaves_no_objects() {
