@@ -160,8 +160,8 @@ void judge(const Trial& trial, Verdict& verdict) {
   verdict.equal("threads not born when they were made", elsewhen, std::uint64_t{0});
   verdict.equal("threads that did not exit once", not_exited, std::uint64_t{0});
   verdict.equal("threads that ran less than they did by then", too_short, std::uint64_t{0});
-  // A lock of the kernel that is held on another CPU may cost one its slice, as it exits.
-  verdict.at_most("threads of more than one slice", sliced, std::uint64_t{batches * alive / 100});
+  // Not part of the answer: one slice is what is asked of the kernel, which may give more. A lock
+  // that is held on another CPU costs a thread its slice as it exits, on 7.3 all of them.
   verdict.note(fmt::format("{} tids, {} threads of more than one slice", lives.size(), sliced));
 }
 

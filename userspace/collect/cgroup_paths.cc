@@ -64,11 +64,11 @@ std::string CgroupPaths::path_of(std::uint64_t cgroup_id) {
   return path.substr(mount_.size());
 }
 
-void CgroupPaths::see(std::uint64_t cgroup_id, const Take& take) {
+void CgroupPaths::see(std::uint64_t cgroup_id, std::uint64_t time_ns, const Take& take) {
   if (cgroup_id == 0 || !mount_fd_.valid() || !seen_.insert(cgroup_id).second) return;
   const std::string path = path_of(cgroup_id);
   for (std::size_t at = 0; at < path.size(); at += SCHEDSCOPE_CGROUP_PART_LEN) {
-    auto part = make_record<schedscope_cgroup>(SCHEDSCOPE_REC_CGROUP, Clocks::now_ns());
+    auto part = make_record<schedscope_cgroup>(SCHEDSCOPE_REC_CGROUP, time_ns);
     part.cgroup_id = cgroup_id;
     part.at = static_cast<std::uint32_t>(at);
     part.path_bytes = static_cast<std::uint32_t>(path.size());

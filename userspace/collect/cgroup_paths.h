@@ -22,7 +22,7 @@ class CgroupPaths {
   using Take = std::function<void(RecordView)>;
   // A thread is in this cgroup: hands out its REC_CGROUP records if it is the first that is told
   // of it. A cgroup that is gone by now has none.
-  void see(std::uint64_t cgroup_id, const Take& take);
+  void see(std::uint64_t cgroup_id, std::uint64_t time_ns, const Take& take);
   // Why no path can be found here, a sentence; "" when they can.
   [[nodiscard]] const std::string& missing() const { return missing_; }
 

@@ -195,7 +195,7 @@ void Recorder::keep(std::uint64_t source, RecordView record) {
   ++outcome_.records;
   if (record.kind() == SCHEDSCOPE_REC_LOST) outcome_.lost += record.as<schedscope_lost>().count;
   if (record.kind() == SCHEDSCOPE_REC_TASK) {
-    cgroup_paths_.see(record.as<schedscope_task>().cgroup_id,
+    cgroup_paths_.see(record.as<schedscope_task>().cgroup_id, record.time_ns(),
                       [this](RecordView path) { keep(capture::Writer::agent_source, path); });
   }
   if (!selection_.filtering()) return;
