@@ -56,28 +56,4 @@ static __always_inline bool quota_used(const struct task_struct *task)
 	return bpf_core_field_exists(task->throttled) && task->throttled;
 }
 
-/*
- * A probe that the kernel calls with preemption on may be preempted since commit a46023d5616e
- * ("tracing: Guard __DECLARE_TRACE() use of __DO_TRACE_CALL() with SRCU-fast", 2026), and as a
- * program does not run twice on a CPU at a time, it is then left out for the next thread there.
- * That is counted (recursion_misses), but lost. So such a program keeps its CPU; in the few
- * instructions before it does, it can still happen. The function is from 6.10.
- */
-extern void bpf_preempt_disable(void) __ksym __weak;
-extern void bpf_preempt_enable(void) __ksym __weak;
-
-const volatile bool can_keep_cpu = false;
-
-static __always_inline void keep_cpu(void)
-{
-	if (can_keep_cpu)
-		bpf_preempt_disable();
-}
-
-static __always_inline void release_cpu(void)
-{
-	if (can_keep_cpu)
-		bpf_preempt_enable();
-}
-
 #endif

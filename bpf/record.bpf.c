@@ -229,8 +229,8 @@ static __always_inline void send_fork(struct here *here, struct task_struct *par
 
 /*
  * A new thread is complete here, and not yet at sched_process_fork, which threads that the kernel
- * makes for a process (io_uring's) do not pass, and where a program may be preempted: see
- * keep_cpu(). Its maker is current.
+ * makes for a process (io_uring's) do not pass, and where a program may be preempted from 7.2 on,
+ * and is then left out for the next thread. Its maker is current.
  */
 SEC("tp_btf/sched_wakeup_new")
 int BPF_PROG(on_wakeup_new, struct task_struct *task)
@@ -271,9 +271,7 @@ static __always_inline void send_exec(struct task_struct *task, int old_pid)
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
-	keep_cpu();
 	send_exec(task, old_pid);
-	release_cpu();
 	return 0;
 }
 
@@ -297,9 +295,7 @@ static __always_inline void send_exit(struct task_struct *task)
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
-	keep_cpu();
 	send_exit(task);
-	release_cpu();
 	return 0;
 }
 
@@ -371,9 +367,7 @@ static __always_inline void send_rename(struct task_struct *task, const char *co
 SEC("tp_btf/task_rename")
 int BPF_PROG(on_rename, struct task_struct *task, const char *comm)
 {
-	keep_cpu();
 	send_rename(task, comm);
-	release_cpu();
 	return 0;
 }
 
@@ -447,9 +441,7 @@ SEC("?tp_btf/cgroup_attach_task")
 int BPF_PROG(on_cgroup_attach, struct cgroup *cgroup, const char *path, struct task_struct *task,
 	     bool threadgroup)
 {
-	keep_cpu();
 	moved(cgroup, task, threadgroup);
-	release_cpu();
 	return 0;
 }
 

@@ -288,7 +288,8 @@ struct schedscope_namespace {
 #define SCHEDSCOPE_LOST_OVERRUN		2 /* a ring of user threads was overwritten unread */
 #define SCHEDSCOPE_LOST_WRITE		3 /* the capture file could not be written */
 #define SCHEDSCOPE_LOST_INVALID		4 /* a user-thread record that made no sense */
-#define SCHEDSCOPE_LOST_CAUSES		5
+#define SCHEDSCOPE_LOST_PREEMPTED	5 /* a probe of an exec, exit, rename or move to a cgroup */
+#define SCHEDSCOPE_LOST_CAUSES		6
 
 /**
  * struct schedscope_lost - a gap: records of one source that could not be kept

@@ -59,7 +59,7 @@ class SecondWitness final : public Pass {
 
   void take(const schedscope_switch& record, bool second);
   void compare(const Seen& one, const Seen& other);
-  [[nodiscard]] static bool same_sleep(const Seen& one, const Seen& other);
+  [[nodiscard]] bool same_sleep(const Seen& one, const Seen& other) const;
   void miss(const schedscope_switch& record, bool by_second);
   [[nodiscard]] bool conserved() const;
   void tell(Report& report) const;
@@ -121,12 +121,13 @@ void SecondWitness::take(const schedscope_switch& record, bool second) {
 }
 
 // Both read the same registers. What the futex's word holds may change between the two looks.
-bool SecondWitness::same_sleep(const Seen& one, const Seen& other) {
+bool SecondWitness::same_sleep(const Seen& one, const Seen& other) const {
   constexpr int sleep = SCHEDSCOPE_SWITCH_SYSCALL | SCHEDSCOPE_SWITCH_COMPAT;
   const int flags = one.record.rec.flags & sleep;
   if (flags != (other.record.rec.flags & sleep)) return false;
   if (flags != 0 && one.record.resched_tid != other.record.resched_tid) return false;
-  if (one.futex.has_value() != other.futex.has_value()) return false;
+  // Where records were lost, that of the futex may be one of them, and its switch not.
+  if (one.futex.has_value() != other.futex.has_value()) return gaps_;
   return !one.futex || (one.futex->word == other.futex->word && one.futex->op == other.futex->op &&
                         one.futex->expected == other.futex->expected);
 }

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdarg>
 #include <cstdio>
@@ -113,7 +114,10 @@ struct Probes::State {
 
   [[nodiscard]] CpuState cpu_state(std::uint32_t cpu) const;
   [[nodiscard]] Measured program_times() const;
-  [[nodiscard]] std::uint64_t recursion_misses() const;
+  struct Misses {
+    std::uint64_t recursion = 0, preempted = 0;
+  };
+  [[nodiscard]] Misses misses() const;
   Result<void> open(const WitnessOptions& options);
   void choose_programs(const KernelBtf& btf);
   Result<void> set_rules(const Rules& rules);
@@ -141,7 +145,6 @@ Result<void> Probes::State::open(const WitnessOptions& options) {
 void Probes::State::choose_programs(const KernelBtf& btf) {
   const bool timer = btf.has_tracepoint("local_timer_entry");
   skeleton->rodata->need_resched_flags = need_resched_flags(btf);
-  skeleton->rodata->can_keep_cpu = btf.has_function("bpf_preempt_disable");
   bpf_program__set_autoload(skeleton->progs.on_timer_entry, timer);
   bpf_program__set_autoload(skeleton->progs.on_timer_exit, timer);
   bpf_program__set_autoload(skeleton->progs.on_cgroup_attach,
@@ -294,16 +297,21 @@ CpuState Probes::State::cpu_state(std::uint32_t cpu) const {
   return state;
 }
 
-std::uint64_t Probes::State::recursion_misses() const {
-  std::uint64_t misses = 0;
+// A program is left out while it is active on that CPU. From 7.2 on the kernel calls some with
+// preemption on, and another thread may come to the same one meanwhile.
+Probes::State::Misses Probes::State::misses() const {
+  const auto& programs = skeleton->progs;
+  const std::array preemptible = {programs.on_exec, programs.on_exit, programs.on_rename,
+                                  programs.on_cgroup_attach};
+  Misses misses;
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skeleton->obj) {
     bpf_prog_info info{};
     __u32 bytes = sizeof(info);
     if (!bpf_program__autoload(program)) continue;
-    if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &bytes) == 0) {
-      misses += info.recursion_misses;
-    }
+    if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &bytes) != 0) continue;
+    const bool may_be = std::ranges::find(preemptible, program) != preemptible.end();
+    (may_be ? misses.preempted : misses.recursion) += info.recursion_misses;
   }
   return misses;
 }
@@ -363,7 +371,10 @@ Result<std::vector<schedscope_cpu_stats>> Probes::stats() {
     all.push_back(stats);
   }
   auto machine = make_record<schedscope_cpu_stats>(SCHEDSCOPE_REC_CPU_STATS, now_ns);
-  machine.produced = machine.lost[SCHEDSCOPE_LOST_RECURSION] = state_->recursion_misses();
+  const State::Misses misses = state_->misses();
+  machine.produced = misses.recursion + misses.preempted;
+  machine.lost[SCHEDSCOPE_LOST_RECURSION] = misses.recursion;
+  machine.lost[SCHEDSCOPE_LOST_PREEMPTED] = misses.preempted;
   machine.run_ns = state_->measured.run_ns;
   machine.runs = state_->measured.runs;
   machine.switches = state_->measured.switches;

@@ -405,8 +405,9 @@ void Recorder::keep_stats() {
       if (record.cpu() != SCHEDSCOPE_CPU_NONE) {
         stats.lost[SCHEDSCOPE_LOST_WRITE] = writer_->dropped(source_of(record));
       } else if (!record.second()) {
-        // The only loss that leaves no record where it happened.
-        outcome_.lost += stats.lost[SCHEDSCOPE_LOST_RECURSION];
+        // The only losses that leave no record where they happened.
+        outcome_.lost +=
+            stats.lost[SCHEDSCOPE_LOST_RECURSION] + stats.lost[SCHEDSCOPE_LOST_PREEMPTED];
         add_stats_of(*user_rings_, stats);
       }
       keep(record.second() ? capture::Writer::second_source + SCHEDSCOPE_CPU_NONE

@@ -10,14 +10,19 @@
 
 #include "lab/print.h"
 #include "lab/trial.h"
+#include "schema/record.h"
 
 namespace schedscope::lab {
 namespace {
 
-// Whether records are missing where they would matter: while the workload lived.
+// Whether records are missing where they would matter: while the workload lived. One that was lost
+// to preemption is of no switch and no wakeup.
 bool has_gap(const analysis::Report& report) {
-  if (report.gaps.empty())
-    return std::ranges::any_of(report.lost, [](const auto& cause) { return cause.second != 0; });
+  if (report.gaps.empty()) {
+    return std::ranges::any_of(report.lost, [](const auto& cause) {
+      return cause.second != 0 && cause.first != lost_cause_name(SCHEDSCOPE_LOST_PREEMPTED);
+    });
+  }
   return std::ranges::any_of(report.gaps, [&](const auto& gap) {
     return gap.begin_ns < report.end_ns && gap.end_ns > report.start_ns;
   });

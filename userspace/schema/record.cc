@@ -39,7 +39,7 @@ constexpr std::array<Kind, SCHEDSCOPE_REC_MAX + 1> kinds = {{
 }};
 
 constexpr std::array<std::string_view, SCHEDSCOPE_LOST_CAUSES> causes = {
-    "ring_full", "recursion", "overrun", "write", "invalid"};
+    "ring_full", "recursion", "overrun", "write", "invalid", "preempted"};
 
 static_assert(sizeof(schedscope_switch) <= 48, "a switch has at most 48 bytes");
 
