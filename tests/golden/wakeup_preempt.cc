@@ -98,8 +98,9 @@ void judge(const Trial& trial, Verdict& verdict) {
   const Cuts cuts = count_cuts(trial, spinner->who.index, sleeper->who.index);
   const auto count = static_cast<double>(wakeups);
   if (timers_are_threads()) {
-    verdict.within("slices cut by the timer thread, of the wakeups",
-                   static_cast<double>(cuts.by_timer_thread), count, tolerance);
+    // Other timers go off as well.
+    verdict.at_least("slices cut by the timer thread, of the wakeups",
+                     static_cast<double>(cuts.by_timer_thread), count * (1 - tolerance));
     verdict.equal("of them `outranked`", cuts.of_them_outranked, cuts.by_timer_thread);
     return;
   }
