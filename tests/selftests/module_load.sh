@@ -96,10 +96,10 @@ mark="schedscope-selftest-$$"
 echo "$mark" >/dev/kmsg
 
 # KASAN keeps what is freed for a while; where it is, kmemleak watches the whole run (tests/in-vm).
-kasan=
-grep -q ' kasan_report$' /proc/kallsyms && kasan=y
+kasan=0
+grep -q ' kasan_report$' /proc/kallsyms && kasan=1
 ktap_set_plan $((kasan ? 3 : 5))
-if [ -z "$kasan" ]; then
+if ((!kasan)); then
 	ktap_test_result "leaves no pages" leaves_no_pages
 	ktap_test_result "leaves no objects" leaves_no_objects
 fi
