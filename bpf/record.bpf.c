@@ -249,6 +249,50 @@ int BPF_PROG(on_wakeup_new, struct task_struct *task)
 	return 0;
 }
 
+/*
+ * From 7.2 on (commit a46023d5616e, "tracing: Guard __DECLARE_TRACE() use of __DO_TRACE_CALL() with
+ * SRCU-fast") a program may be preempted where the kernel calls it with preemption on, and is then
+ * left out for the next thread on that CPU. So there are two of each, called one after the other:
+ * the second does it where the first was left out.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1 << 12);
+	__type(key, __u64);
+	__type(value, __u8);
+} done_by_first SEC(".maps");
+
+/* Events that the first was left out for, and the second was not. */
+__u64 caught_by_second = 0;
+
+#define EVENT_EXEC	1
+#define EVENT_EXIT	2
+#define EVENT_RENAME	3
+
+static __always_inline __u64 event_key(__u8 event)
+{
+	return bpf_get_current_pid_tgid() << 8 | event;
+}
+
+/* A failure means that it is told twice: no loss. */
+static __always_inline void first_does(__u8 event)
+{
+	__u64 key = event_key(event);
+	__u8 done = 1;
+
+	bpf_map_update_elem(&done_by_first, &key, &done, BPF_ANY);
+}
+
+static __always_inline bool left_to_second(__u8 event)
+{
+	__u64 key = event_key(event);
+
+	if (!recording || !bpf_map_delete_elem(&done_by_first, &key))
+		return false;
+	__sync_fetch_and_add(&caught_by_second, 1);
+	return true;
+}
+
 static __always_inline void send_exec(struct task_struct *task, int old_pid)
 {
 	struct schedscope_exec *rec;
@@ -271,7 +315,16 @@ static __always_inline void send_exec(struct task_struct *task, int old_pid)
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
+	first_does(EVENT_EXEC);
 	send_exec(task, old_pid);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec_again, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+{
+	if (left_to_second(EVENT_EXEC))
+		send_exec(task, old_pid);
 	return 0;
 }
 
@@ -295,7 +348,16 @@ static __always_inline void send_exit(struct task_struct *task)
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
+	first_does(EVENT_EXIT);
 	send_exit(task);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit_again, struct task_struct *task)
+{
+	if (left_to_second(EVENT_EXIT))
+		send_exit(task);
 	return 0;
 }
 
@@ -367,7 +429,16 @@ static __always_inline void send_rename(struct task_struct *task, const char *co
 SEC("tp_btf/task_rename")
 int BPF_PROG(on_rename, struct task_struct *task, const char *comm)
 {
+	first_does(EVENT_RENAME);
 	send_rename(task, comm);
+	return 0;
+}
+
+SEC("tp_btf/task_rename")
+int BPF_PROG(on_rename_again, struct task_struct *task, const char *comm)
+{
+	if (left_to_second(EVENT_RENAME))
+		send_rename(task, comm);
 	return 0;
 }
 

@@ -298,21 +298,26 @@ CpuState Probes::State::cpu_state(std::uint32_t cpu) const {
 }
 
 // A program is left out while it is active on that CPU. From 7.2 on the kernel calls some with
-// preemption on, and another thread may come to the same one meanwhile.
+// preemption on, and another thread may come to the same one meanwhile; where there are two, that
+// is a loss only when both are left out.
 Probes::State::Misses Probes::State::misses() const {
   const auto& programs = skeleton->progs;
   const std::array preemptible = {programs.on_exec, programs.on_exit, programs.on_rename,
                                   programs.on_cgroup_attach};
+  const std::array again = {programs.on_exec_again, programs.on_exit_again,
+                            programs.on_rename_again};
   Misses misses;
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skeleton->obj) {
     bpf_prog_info info{};
     __u32 bytes = sizeof(info);
     if (!bpf_program__autoload(program)) continue;
+    if (std::ranges::find(again, program) != again.end()) continue;
     if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &bytes) != 0) continue;
     const bool may_be = std::ranges::find(preemptible, program) != preemptible.end();
     (may_be ? misses.preempted : misses.recursion) += info.recursion_misses;
   }
+  misses.preempted -= std::min<std::uint64_t>(misses.preempted, skeleton->bss->caught_by_second);
   return misses;
 }
 
