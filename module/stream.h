@@ -24,7 +24,8 @@ struct trace_buffer;
  * @probe_runs: how often they ran meanwhile
  * @measured_switches: how many switches there were meanwhile, selected or not
  *
- * Written by its CPU with interrupts off, but for @probe_ns and @probe_runs; once the stream is stopped, by its reader.
+ * Written by its CPU with interrupts off, but for @probe_ns and @probe_runs; once the stream is
+ * stopped, by its reader.
  */
 struct stream_cpu {
 	u64 produced;
