@@ -256,14 +256,16 @@ int BPF_PROG(on_wakeup_new, struct task_struct *task)
  * the second does it where the first was left out.
  */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1 << 12);
 	__type(key, __u64);
 	__type(value, __u8);
 } done_by_first SEC(".maps");
 
-/* Events that the first was left out for, and the second was not. */
+/* Events that the second took for left out by the first, */
 __u64 caught_by_second = 0;
+/* and of those the ones that the first did, but found no room to say so: they are told twice. */
+__u64 told_twice = 0;
 
 #define EVENT_EXEC	1
 #define EVENT_EXIT	2
@@ -274,20 +276,20 @@ static __always_inline __u64 event_key(__u8 event)
 	return bpf_get_current_pid_tgid() << 8 | event;
 }
 
-/* A failure means that it is told twice: no loss. */
 static __always_inline void first_does(__u8 event)
 {
 	__u64 key = event_key(event);
 	__u8 done = 1;
 
-	bpf_map_update_elem(&done_by_first, &key, &done, BPF_ANY);
+	if (bpf_map_update_elem(&done_by_first, &key, &done, BPF_ANY))
+		__sync_fetch_and_add(&told_twice, 1);
 }
 
 static __always_inline bool left_to_second(__u8 event)
 {
 	__u64 key = event_key(event);
 
-	if (!recording || !bpf_map_delete_elem(&done_by_first, &key))
+	if (!bpf_map_delete_elem(&done_by_first, &key) || !recording)
 		return false;
 	__sync_fetch_and_add(&caught_by_second, 1);
 	return true;

@@ -317,7 +317,8 @@ Probes::State::Misses Probes::State::misses() const {
     const bool may_be = std::ranges::find(preemptible, program) != preemptible.end();
     (may_be ? misses.preempted : misses.recursion) += info.recursion_misses;
   }
-  misses.preempted -= std::min<std::uint64_t>(misses.preempted, skeleton->bss->caught_by_second);
+  const std::uint64_t made_up_for = skeleton->bss->caught_by_second - skeleton->bss->told_twice;
+  misses.preempted -= std::min(misses.preempted, made_up_for);
   return misses;
 }
 
