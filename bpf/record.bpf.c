@@ -120,6 +120,22 @@ static __always_inline __u16 note_sleep(const struct here *here, struct task_str
 	return SCHEDSCOPE_SWITCH_SYSCALL | (call.compat ? SCHEDSCOPE_SWITCH_COMPAT : 0);
 }
 
+/* The kernel's counters of prev, which leaves. */
+static __always_inline void send_counts(const struct here *here, struct task_struct *prev,
+					__u16 flags)
+{
+	struct schedscope_counts *rec = reserve_here(here, SCHEDSCOPE_REC_COUNTS, sizeof(*rec));
+
+	if (!rec)
+		return;
+	rec->rec.flags = flags;
+	rec->tid = prev->pid;
+	rec->reserved = 0;
+	rec->switches = prev->nvcsw + prev->nivcsw;
+	rec->run_ns = prev->se.sum_exec_runtime;
+	submit(rec);
+}
+
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next,
 	     unsigned int prev_state)
@@ -127,18 +143,21 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	struct schedscope_switch *rec;
 	__u32 resched_tid;
 	struct here here;
-	bool selected;
+	bool selected, last;
 	__u16 flags;
 
 	if (!get_here(&here))
 		return 0;
 	here.interruptible = false;
+	last = !preempt && prev_state & TASK_DEAD;
+	here.state->in_ns = 0;
+	barrier();
 	here.state->current = (__u64)next;
 	here.state->seen_switches++;
 	flags = take_cause(here.state, prev, preempt, prev_state, &resched_tid);
 	selected = is_selected(prev->pid);
 	if (!selected && !is_selected(next->pid)) {
-		if (!preempt && prev_state & TASK_DEAD)
+		if (last)
 			deselect(prev); /* it may have been */
 		return 0;
 	}
@@ -147,6 +166,9 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	introduce(&here, next);
 	if (selected && prev->pid && !preempt && prev_state)
 		flags |= note_sleep(&here, prev, prev_state, &resched_tid);
+	if (selected && prev->pid && (last || !here.state->clocks_apart_ns))
+		send_counts(&here, prev, last ? 0 : SCHEDSCOPE_COUNTS_BEGIN);
+	note_in(here.state, next, here.now);
 	here.state->switches++;
 	rec = reserve_here(&here, SCHEDSCOPE_REC_SWITCH, sizeof(*rec));
 	if (!rec)
@@ -166,7 +188,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 					  next->pid ? next->se.exec_start : 0);
 	rec->resched_tid = resched_tid;
 	submit(rec);
-	if (!preempt && prev_state & TASK_DEAD)
+	if (last)
 		deselect(prev);
 	return 0;
 }
@@ -343,7 +365,8 @@ static __always_inline void send_exit(struct task_struct *task)
 	rec->tid = task->pid;
 	rec->pid = task->tgid;
 	rec->switches = task->nvcsw + task->nivcsw;
-	read_run(task, &rec->run_ns, &rec->run_at_ns);
+	rec->run_ns = task->se.sum_exec_runtime;
+	rec->run_at_ns = run_at_slice_begin(task, rec->switches, &rec->run_ns);
 	submit(rec);
 }
 

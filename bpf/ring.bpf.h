@@ -27,6 +27,10 @@ struct cpu_state {
 	__u64 gap_begin_ns;
 	__u64 gap_end_ns;
 	__s64 clocks_apart_ns; /* clock_step.h */
+	/* when current came in, 0 if that is not recorded, or what follows changes */
+	__u64 in_ns;
+	__u64 in_switches; /* the kernel's counters of it then */
+	__u64 in_run_ns;
 	/* slice_end.bpf.h */
 	__u32 resched_cause;
 	__u32 resched_tid;

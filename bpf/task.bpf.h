@@ -22,35 +22,68 @@ static __always_inline __u16 task_flags(struct task_struct *task)
 
 	if (BPF_CORE_READ(task, flags) & TASK_FLAG_KTHREAD)
 		flags |= SCHEDSCOPE_TASK_KTHREAD;
-	/* Their sizes differ between kernels: see struct task_struct. */
-	if (BPF_CORE_READ_BITFIELD_PROBED(task, on_cpu))
-		flags |= SCHEDSCOPE_TASK_ON_CPU;
+	/* Its size differs between kernels: see struct task_struct. */
 	if (BPF_CORE_READ_BITFIELD_PROBED(task, on_rq))
 		flags |= SCHEDSCOPE_TASK_ON_RQ;
 	return flags;
 }
 
-/* When the kernel counted the run time of a thread on a CPU last. */
-static __always_inline __u64 run_counted_at(struct task_struct *task)
+static __always_inline __u64 switches_of(struct task_struct *task)
 {
-	struct cpu_state *state;
-
-	if (!BPF_CORE_READ_BITFIELD_PROBED(task, on_cpu))
-		return 0;
-	state = cpu_state_of(BPF_CORE_READ(task, thread_info.cpu));
-	if (!state || !state->clocks_apart_ns)
-		return 0;
-	return BPF_CORE_READ(task, se.exec_start) + state->clocks_apart_ns;
+	return BPF_CORE_READ(task, nvcsw) + BPF_CORE_READ(task, nivcsw);
 }
 
-/* The kernel's count of a thread's run time, and as of when; it may count just now, at a tick. */
-static __always_inline void read_run(struct task_struct *task, __u64 *run_ns, __u64 *run_at_ns)
+/* What a thread has run is known at a switch, and until the next one nobody knows as of when. */
+static __always_inline void note_in(struct cpu_state *state, struct task_struct *next, __u64 now)
 {
-	*run_at_ns = run_counted_at(task);
-	*run_ns = BPF_CORE_READ(task, se.sum_exec_runtime);
+	state->in_switches = next->nvcsw + next->nivcsw;
+	state->in_run_ns = next->se.sum_exec_runtime;
 	barrier();
-	if (run_counted_at(task) != *run_at_ns)
-		*run_at_ns = 0;
+	state->in_ns = now;
+}
+
+/* Of a thread on a CPU: when its slice began, and what it had run until then; 0: not known. */
+static __always_inline __u64 run_at_slice_begin(struct task_struct *task, __u64 switches,
+						__u64 *run_ns)
+{
+	struct cpu_state *state = cpu_state_of(BPF_CORE_READ(task, thread_info.cpu));
+	volatile __u64 *in_ns;
+	__u64 begin_ns;
+
+	if (!state)
+		return 0;
+	in_ns = &state->in_ns;
+	begin_ns = *in_ns;
+	if (!begin_ns || state->current != (__u64)task || state->in_switches != switches)
+		return 0;
+	*run_ns = state->in_run_ns;
+	barrier();
+	return *in_ns == begin_ns ? begin_ns : 0;
+}
+
+/*
+ * The kernel's counters of a thread, and as of when. One that is switched meanwhile, by another
+ * CPU, was on that, and had them at no moment that is known.
+ */
+static __always_inline void read_counts(struct task_struct *task, struct schedscope_task *rec)
+{
+	bool on_cpu = BPF_CORE_READ_BITFIELD_PROBED(task, on_cpu);
+
+	rec->switches = switches_of(task);
+	barrier();
+	rec->run_ns = BPF_CORE_READ(task, se.sum_exec_runtime);
+	if (on_cpu)
+		rec->run_at_ns = run_at_slice_begin(task, rec->switches, &rec->run_ns);
+	else
+		rec->run_at_ns = bpf_ktime_get_ns();
+	barrier();
+	if (BPF_CORE_READ_BITFIELD_PROBED(task, on_cpu) != on_cpu ||
+	    switches_of(task) != rec->switches) {
+		on_cpu = true;
+		rec->run_at_ns = 0;
+	}
+	if (on_cpu)
+		rec->rec.flags |= SCHEDSCOPE_TASK_ON_CPU;
 }
 
 static __always_inline void fill_task(struct schedscope_task *rec, struct task_struct *task)
@@ -62,8 +95,7 @@ static __always_inline void fill_task(struct schedscope_task *rec, struct task_s
 	rec->state = BPF_CORE_READ(task, __state);
 	rec->start_ns = BPF_CORE_READ(task, start_time);
 	rec->cgroup_id = cgroup_id_of(BPF_CORE_READ(task, cgroups, dfl_cgrp));
-	rec->switches = BPF_CORE_READ(task, nvcsw) + BPF_CORE_READ(task, nivcsw);
-	read_run(task, &rec->run_ns, &rec->run_at_ns);
+	read_counts(task, rec);
 	rec->slice_ns = nominal_slice_read(task);
 	rec->prio = BPF_CORE_READ(task, prio);
 	rec->nice = BPF_CORE_READ(task, static_prio) - NICE_0_PRIO;

@@ -100,15 +100,64 @@ static u32 granted_slice(const struct stream *stream, const struct task_struct *
 	return min_t(u64, nominal_slice(task, stream->rr_slice_ns), U32_MAX);
 }
 
-/* When the kernel counted the run time of a thread on a CPU last; 0 unknown. */
-static u64 run_counted_at(const struct stream *stream, const struct task_struct *task)
+static u64 switches_of(const struct task_struct *task)
 {
-	s64 apart_ns;
+	return READ_ONCE(task->nvcsw) + READ_ONCE(task->nivcsw);
+}
 
-	if (!compat_task_on_cpu(task))
+/*
+ * What a thread has run is known at a switch, and until the next one nobody knows as of when.
+ * Context: this CPU's run queue is locked, interrupts are off.
+ */
+static void note_in(struct stream_cpu *here, const struct task_struct *next, u64 now)
+{
+	WRITE_ONCE(here->in_ns, 0);
+	smp_wmb(); /* pairs with those in run_at_slice_begin() */
+	WRITE_ONCE(here->in_task, next);
+	WRITE_ONCE(here->in_switches, next->nvcsw + next->nivcsw);
+	WRITE_ONCE(here->in_run_ns, next->se.sum_exec_runtime);
+	smp_wmb();
+	WRITE_ONCE(here->in_ns, now);
+}
+
+/* Of a thread on a CPU: when its slice began, and what it had run until then; 0: not known. */
+static u64 run_at_slice_begin(const struct stream *stream, const struct task_struct *task,
+			      u64 switches, u64 *run_ns)
+{
+	const struct stream_cpu *cpu = per_cpu_ptr(stream->cpus, task_cpu(task));
+	u64 begin_ns = READ_ONCE(cpu->in_ns);
+
+	smp_rmb(); /* pairs with those in note_in() */
+	if (READ_ONCE(cpu->in_task) != task || READ_ONCE(cpu->in_switches) != switches)
 		return 0;
-	apart_ns = READ_ONCE(per_cpu_ptr(stream->cpus, task_cpu(task))->clocks_apart_ns);
-	return apart_ns ? READ_ONCE(task->se.exec_start) + apart_ns : 0;
+	*run_ns = READ_ONCE(cpu->in_run_ns);
+	smp_rmb();
+	return READ_ONCE(cpu->in_ns) == begin_ns ? begin_ns : 0;
+}
+
+/*
+ * The kernel's counters of a thread, and as of when. One that is switched meanwhile, by another
+ * CPU, was on that, and had them at no moment that is known.
+ */
+static void read_counts(const struct stream *stream, struct schedscope_task *rec,
+			const struct task_struct *task)
+{
+	bool on_cpu = compat_task_on_cpu(task);
+
+	rec->switches = switches_of(task);
+	smp_rmb(); /* what is between was so at one moment if these two do not change */
+	rec->run_ns = READ_ONCE(task->se.sum_exec_runtime);
+	if (on_cpu)
+		rec->run_at_ns = run_at_slice_begin(stream, task, rec->switches, &rec->run_ns);
+	else
+		rec->run_at_ns = stream_now();
+	smp_rmb();
+	if (compat_task_on_cpu(task) != on_cpu || switches_of(task) != rec->switches) {
+		on_cpu = true;
+		rec->run_at_ns = 0;
+	}
+	if (on_cpu)
+		rec->rec.flags |= SCHEDSCOPE_TASK_ON_CPU;
 }
 
 /**
@@ -124,7 +173,6 @@ void stream_fill_task(const struct stream *stream, struct schedscope_task *rec,
 {
 	guard(rcu)();
 	rec->rec.flags = (task->flags & PF_KTHREAD ? SCHEDSCOPE_TASK_KTHREAD : 0) |
-			 (compat_task_on_cpu(task) ? SCHEDSCOPE_TASK_ON_CPU : 0) |
 			 (READ_ONCE(task->on_rq) ? SCHEDSCOPE_TASK_ON_RQ : 0);
 	rec->tid = task->pid;
 	rec->pid = task->tgid;
@@ -132,12 +180,7 @@ void stream_fill_task(const struct stream *stream, struct schedscope_task *rec,
 	rec->state = READ_ONCE(task->__state);
 	rec->start_ns = task->start_time;
 	rec->cgroup_id = compat_cgroup_id(task);
-	rec->switches = task->nvcsw + task->nivcsw;
-	rec->run_at_ns = run_counted_at(stream, task);
-	rec->run_ns = READ_ONCE(task->se.sum_exec_runtime);
-	/* Another CPU may count just now. */
-	if (run_counted_at(stream, task) != rec->run_at_ns)
-		rec->run_at_ns = 0;
+	read_counts(stream, rec, task);
 	rec->slice_ns = granted_slice(stream, task);
 	rec->prio = task->prio;
 	rec->nice = PRIO_TO_NICE(task->static_prio);
@@ -241,6 +284,19 @@ static void note_sleep(struct task_struct *prev, unsigned int prev_state, u64 no
 	end->resched_tid = call.number;
 }
 
+/* The kernel's counters of a thread that leaves. */
+static void send_counts(const struct task_struct *prev, u16 flags, u64 now)
+{
+	struct schedscope_counts rec = {
+		.rec.flags = flags,
+		.tid = prev->pid,
+		.switches = prev->nvcsw + prev->nivcsw,
+		.run_ns = prev->se.sum_exec_runtime,
+	};
+
+	keep(&rec.rec, SCHEDSCOPE_REC_COUNTS, sizeof(rec), now);
+}
+
 /**
  * stream_switch() - a CPU goes from one thread to another
  * @preempt: @prev was preempted in the kernel
@@ -288,6 +344,9 @@ void stream_switch(bool preempt, struct task_struct *prev, struct task_struct *n
 					      next->pid ? next->se.exec_start : 0),
 		.resched_tid = end.resched_tid,
 	};
+	if (selected && prev->pid && (is_last || !here->clocks_apart_ns))
+		send_counts(prev, is_last ? 0 : SCHEDSCOPE_COUNTS_BEGIN, now);
+	note_in(here, next, now);
 	here->switches++;
 	keep(&rec.rec, SCHEDSCOPE_REC_SWITCH, sizeof(rec), now);
 	if (is_last)
@@ -393,7 +452,7 @@ void stream_exit(struct task_struct *task)
 		return;
 	rec.switches = task->nvcsw + task->nivcsw;
 	rec.run_ns = task->se.sum_exec_runtime;
-	rec.run_at_ns = run_counted_at(running, task);
+	rec.run_at_ns = run_at_slice_begin(running, task, rec.switches, &rec.run_ns);
 	keep(&rec.rec, SCHEDSCOPE_REC_EXIT, sizeof(rec), stream_now());
 }
 

@@ -20,6 +20,10 @@ struct trace_buffer;
  * @gap_begin_ns: when the first of them was
  * @gap_end_ns: and the last
  * @clocks_apart_ns: see clock_step.h
+ * @in_ns: when the last switch was that is recorded; 0: none yet, or those below change
+ * @in_task: thread that came in with it
+ * @in_switches: its nvcsw + nivcsw then
+ * @in_run_ns: and its sum_exec_runtime
  * @probe_ns: time that probes took while it was measured, see stream_measure()
  * @probe_runs: how often they ran meanwhile
  * @measured_switches: how many switches there were meanwhile, selected or not
@@ -35,6 +39,10 @@ struct stream_cpu {
 	u64 gap_begin_ns;
 	u64 gap_end_ns;
 	s64 clocks_apart_ns;
+	u64 in_ns;
+	const struct task_struct *in_task;
+	u64 in_switches;
+	u64 in_run_ns;
 	u64 probe_ns;
 	u64 probe_runs;
 	u64 measured_switches;

@@ -40,7 +40,8 @@
 #define SCHEDSCOPE_REC_FUTEX		19
 #define SCHEDSCOPE_REC_CGROUP		22
 #define SCHEDSCOPE_REC_NAMESPACE	23
-#define SCHEDSCOPE_REC_MAX		23
+#define SCHEDSCOPE_REC_COUNTS		24
+#define SCHEDSCOPE_REC_MAX		24
 
 /*
  * In the flags of any record: it is the second witness's. The first one's say the same; an
@@ -217,9 +218,8 @@ struct schedscope_migrate {
  * @cgroup_id: cgroup v2 id, 0 when unknown
  * @switches: the kernel's nvcsw + nivcsw when it was read
  * @run_ns: the kernel's sum_exec_runtime when it was read
- * @run_at_ns: when the kernel had brought that up to date, for it does so at ticks and switches
- *	only; 0 when that is not known, or the thread was on no CPU. As exact as @clock_step of
- *	the slice that it was in
+ * @run_at_ns: as of when that is: of a thread on a CPU it is what it was when its slice began, for
+ *	the kernel brings it up to date at its own moments; 0: not known
  * @slice_ns: nominal slice, 0 when the kernel has none
  * @prio: kernel priority, see struct schedscope_switch
  * @nice: -20..19
@@ -244,6 +244,26 @@ struct schedscope_task {
 	__u32 policy;
 	__u32 task_cpu;
 	__u8 comm[SCHEDSCOPE_COMM_LEN];
+};
+
+/* Flags of SCHEDSCOPE_REC_COUNTS. */
+#define SCHEDSCOPE_COUNTS_BEGIN		(1 << 0) /* at the CPU's first switch; else at tid's last */
+
+/**
+ * struct schedscope_counts - the kernel's counters of a thread that leaves its CPU; its switch
+ *	follows, and they are as of it
+ * @rec: header; the time and CPU of that switch
+ * @switches: the kernel's nvcsw + nivcsw, with this one
+ * @run_ns: the kernel's sum_exec_runtime
+ * @tid: thread
+ * @reserved: 0
+ */
+struct schedscope_counts {
+	struct schedscope_rec rec;
+	__u64 switches;
+	__u64 run_ns;
+	__u32 tid;
+	__u32 reserved;
 };
 
 #define SCHEDSCOPE_CGROUP_PART_LEN	224

@@ -62,6 +62,7 @@ static inline bool kind_is_known(const struct schedscope_rec *rec)
 		[SCHEDSCOPE_REC_LOST] = sizeof(struct schedscope_lost),
 		[SCHEDSCOPE_REC_CPU_STATS] = sizeof(struct schedscope_cpu_stats),
 		[SCHEDSCOPE_REC_FUTEX] = sizeof(struct schedscope_futex),
+		[SCHEDSCOPE_REC_COUNTS] = sizeof(struct schedscope_counts),
 	};
 
 	return rec->kind && rec->kind < sizeof(sizes) / sizeof(*sizes) &&

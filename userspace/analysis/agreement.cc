@@ -45,9 +45,9 @@ class Agreement final : public Pass {
       row.numbers.add(slice.switch_number);
       row.ends.add(slice.switch_number, slice.end);
     }
-    row.begin.split(slice, row.run);
-    row.end.split(slice, row.run);
-    row.run.add(slice, slice.end_ns);
+    row.run.add(slice);
+    row.begin.take(slice, row.run);
+    row.end.take(slice, row.run);
   }
 
   void record(RecordView record) override;
@@ -61,35 +61,27 @@ class Agreement final : public Pass {
     std::uint64_t clock_off_ns = 0;  // the error of that
     bool clock_known = true;
 
-    void add(const timeline::Slice& slice, std::uint64_t until_ns) {
-      ns += until_ns - slice.begin_ns;
-      const std::int64_t step = clock_step_ns(slice.clock_step);
-      const auto size = static_cast<std::uint64_t>(std::abs(step));
+    void add(const timeline::Slice& slice) {
+      ns += slice.end_ns - slice.begin_ns;
+      clock_ns += clock_step_ns(slice.clock_step);
       clock_known = clock_known && std::abs(slice.clock_step) != SCHEDSCOPE_CLOCK_STEP_MOST;
       clock_off_ns += slack_per_slice_ns;
-      if (until_ns == slice.end_ns) {
-        clock_ns += step;
-        if (is_ms_step(slice.clock_step)) clock_off_ns += ms_step_off_ns;
-      } else {
-        clock_off_ns += size;  // before or after the reading
-      }
+      if (is_ms_step(slice.clock_step)) clock_off_ns += ms_step_off_ns;
     }
   };
   // The kernel's counters, read at one moment, and what was recorded until then.
   struct Reading {
     bool taken = false;
-    bool by_tick = false;     // on a CPU, and its counter as old as the last tick
-    std::uint64_t at_ns = 0;  // when the counter of run time was brought up to date
+    bool known = false;  // when it was so: at_ns, between two slices
+    std::uint64_t at_ns = 0;
     std::uint64_t switches = 0, kernel_run_ns = 0;
     Run recorded;
-    std::uint64_t part_off_ns = 0;  // of its error, that of the slice in which it was taken
 
-    // The part of the slice in which it was taken.
-    void split(const timeline::Slice& slice, const Run& before) {
-      if (!taken || slice.begin_ns >= at_ns) return;
-      recorded = before;
-      recorded.add(slice, std::min(at_ns, slice.end_ns));
-      part_off_ns = recorded.clock_off_ns - before.clock_off_ns;
+    // A slice that was over by then.
+    void take(const timeline::Slice& slice, const Run& with_it) {
+      if (!known || slice.begin_ns >= at_ns) return;
+      recorded = with_it;
+      known = slice.end_ns <= at_ns;  // within it nobody knows when the kernel counted
     }
   };
   struct Row {
@@ -114,7 +106,8 @@ class Agreement final : public Pass {
 
   void resolve_pending();
   void take_step(const schedscope_switch& record);
-  static void take_reading(Reading& reading, const schedscope_task& task, const Run& run);
+  void take_reading(Reading& reading, const schedscope_task& task, const Run& run) const;
+  [[nodiscard]] bool take_counts(const schedscope_counts& counts);
   void take_account(const schedscope_account& account);
   void take_stats(const schedscope_cpu_stats& stats);
   bool judge(const Row& row, ThreadReport& thread, Report& report) const;
@@ -131,6 +124,7 @@ class Agreement final : public Pass {
   timeline::ProcessKeyMap ledger_of_;  // by tid and start time
   schedscope_task pending_{};          // a walk's record that the timeline takes after us
   bool is_pending_ = false;
+  std::vector<schedscope_counts> pending_counts_;  // of threads that only their switch introduces
   bool gaps_ = false;
 };
 
@@ -151,13 +145,18 @@ void Agreement::record(RecordView record) {
       if (index == timeline::no_index) return;
       Row& row = at(rows_, index);
       row.end = {.taken = true,
-                 .by_tick = exit.run_at_ns == 0,
-                 .at_ns = exit.run_at_ns == 0 ? exit.rec.time_ns : exit.run_at_ns,
+                 .known = exit.run_at_ns != 0,
+                 .at_ns = exit.run_at_ns,
                  .switches = exit.switches,
                  .kernel_run_ns = exit.run_ns,
                  .recorded = row.run};
       return;
     }
+    case SCHEDSCOPE_REC_COUNTS:
+      std::erase_if(pending_counts_,
+                    [&](const auto& counts) { return counts.rec.cpu == record.cpu(); });
+      pending_counts_.push_back(record.as<schedscope_counts>());
+      return;
     case SCHEDSCOPE_REC_ACCOUNT:
       take_account(record.as<schedscope_account>());
       return;
@@ -187,6 +186,7 @@ void Agreement::take_stats(const schedscope_cpu_stats& stats) {
 
 // A record comes here before the timeline knows its thread; at the next one it does.
 void Agreement::resolve_pending() {
+  std::erase_if(pending_counts_, [&](const auto& counts) { return take_counts(counts); });
   if (!is_pending_) return;
   is_pending_ = false;
   const timeline::ThreadIndex index = setup().timeline->find(pending_.tid);
@@ -196,14 +196,36 @@ void Agreement::resolve_pending() {
   take_reading(at_begin ? row.begin : row.end, pending_, row.run);
 }
 
-void Agreement::take_reading(Reading& reading, const schedscope_task& task, const Run& run) {
+void Agreement::take_reading(Reading& reading, const schedscope_task& task, const Run& run) const {
   const bool on_cpu = (task.rec.flags & SCHEDSCOPE_TASK_ON_CPU) != 0;
+  if (reading.known) return;  // that at its CPU's first switch came before the walk
   reading = {.taken = true,
-             .by_tick = on_cpu && task.run_at_ns == 0,
-             .at_ns = task.run_at_ns == 0 ? task.rec.time_ns : task.run_at_ns,
+             .known = task.run_at_ns != 0 || !on_cpu,
+             .at_ns = task.run_at_ns == 0 && !on_cpu ? task.rec.time_ns : task.run_at_ns,
              .switches = task.switches,
              .kernel_run_ns = task.run_ns,
              .recorded = run};
+  // Its slice began before the capture did, which has the rest of it: so much is recorded less.
+  const std::uint64_t start_ns = setup().start_ns;
+  if (on_cpu && reading.known && reading.at_ns < start_ns) {
+    reading.recorded.ns -= start_ns - reading.at_ns;
+  }
+}
+
+// Its last, or its first where the walk could not say as of when its counters are.
+bool Agreement::take_counts(const schedscope_counts& counts) {
+  const timeline::ThreadIndex index = setup().timeline->find(counts.tid);
+  if (index == timeline::no_index) return false;
+  Row& row = at(rows_, index);
+  const bool at_begin = (counts.rec.flags & SCHEDSCOPE_COUNTS_BEGIN) != 0;
+  if (at_begin && (row.begin.known || counts.rec.time_ns < setup().start_ns)) return true;
+  (at_begin ? row.begin : row.end) = {.taken = true,
+                                      .known = true,
+                                      .at_ns = counts.rec.time_ns,
+                                      .switches = counts.switches,
+                                      .kernel_run_ns = counts.run_ns,
+                                      .recorded = row.run};
+  return true;
 }
 
 void Agreement::take_account(const schedscope_account& account) {
@@ -292,16 +314,15 @@ bool Agreement::judge(const Row& row, ThreadReport& thread, Report& report) cons
 
 bool Agreement::run_agrees(const Row& row, const ThreadReport::Judge& judge) const {
   if (judge.kernel_run_ns < least_run_ns || !row.run.clock_known) return true;
-  const bool by_tick = row.begin.by_tick || row.end.by_tick;
-  // A virtual CPU may have stood still since its last tick for longer than one.
-  if (by_tick && setup().machine.virtual_machine) return true;
-  const std::uint64_t tick = 1'000'000'000ULL / std::max(setup().machine.hz, 100U);
+  if (!row.begin.known || !row.end.known) return true;
   const std::uint64_t slack = row.end.recorded.clock_off_ns - row.begin.recorded.clock_off_ns +
-                              2 * row.begin.part_off_ns + row.left_off_ns + slack_per_slice_ns +
-                              (row.begin.by_tick ? tick : 0) + (row.end.by_tick ? tick : 0);
+                              row.left_off_ns + slack_per_slice_ns;
   const auto charged = static_cast<std::int64_t>(judge.recorded_run_ns) - judge.clock_ns;
-  const auto off = std::abs(static_cast<std::int64_t>(judge.kernel_run_ns) - charged);
-  return static_cast<std::uint64_t>(off) <= slack;
+  const std::int64_t more = static_cast<std::int64_t>(judge.kernel_run_ns) - charged;
+  const auto bound = static_cast<std::int64_t>(slack);
+  // The kernel may charge less than its clock went, where a CPU stands still in the midst of it.
+  // Time that is recorded of the wrong thread is missing from another's.
+  return more <= bound && (setup().machine.virtual_machine || more >= -bound);
 }
 
 // The module's ledger; nothing when there are no two readings to compare.
@@ -360,9 +381,9 @@ void Agreement::finish(Report& report) {
     Row& row = rows_[i];
     ThreadReport& thread = report.threads[i];
     if (thread.who.bystander) continue;
-    // A thread that was born in the capture began with all counters at 0.
+    // A thread that was born in the capture began with all counters at 0, before all else.
     const bool from_birth = !row.begin.taken && thread.who.announced;
-    if (from_birth) row.begin.taken = true;
+    if (from_birth) row.begin.taken = row.begin.known = true;
     if (row.begin.taken && row.end.taken && row.end.switches >= row.begin.switches) {
       const bool agrees = judge(row, thread, report);
       if (!gaps_) kernel = kernel.value_or(true) && agrees;

@@ -24,7 +24,8 @@ class Conservation final : public Pass {
     const std::uint16_t kind = record.kind();
     Row& row = record.cpu() == SCHEDSCOPE_CPU_NONE ? no_cpu_ : at(rows_, record.cpu());
     const bool of_cpu = kind >= SCHEDSCOPE_REC_SWITCH && kind <= SCHEDSCOPE_REC_TASK;
-    if (of_cpu || kind == SCHEDSCOPE_REC_FUTEX || kind == SCHEDSCOPE_REC_NAMESPACE) {
+    if (of_cpu || kind == SCHEDSCOPE_REC_FUTEX || kind == SCHEDSCOPE_REC_NAMESPACE ||
+        kind == SCHEDSCOPE_REC_COUNTS) {
       ++row.kept;
     } else if (kind >= SCHEDSCOPE_REC_USER_SWITCH && kind <= SCHEDSCOPE_REC_USER_CARRIER) {
       ++told_;

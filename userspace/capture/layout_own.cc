@@ -115,7 +115,7 @@ constexpr auto task_fields = whole<schedscope_task>(std::array{
     FIELD(schedscope_task, cgroup_id, delta),
     FIELD(schedscope_task, switches, plain),
     FIELD(schedscope_task, run_ns, plain),
-    FIELD(schedscope_task, run_at_ns, plain),
+    FIELD(schedscope_task, run_at_ns, delta),
     FIELD(schedscope_task, slice_ns, delta),
     FIELD(schedscope_task, prio, delta),
     FIELD(schedscope_task, nice, delta),
@@ -230,6 +230,14 @@ constexpr auto namespace_fields = whole<schedscope_namespace>(std::array{
     FIELD(schedscope_namespace, ns_id, delta),
 });
 
+constexpr auto counts_fields = whole<schedscope_counts>(std::array{
+    FLAGS,
+    FIELD(schedscope_counts, switches, plain),
+    FIELD(schedscope_counts, run_ns, plain),
+    FIELD(schedscope_counts, tid, delta),
+    FIELD(schedscope_counts, reserved, plain),
+});
+
 #undef FLAGS
 #undef FIELD
 
@@ -272,11 +280,13 @@ std::span<const OwnField> fields_of(std::uint16_t kind) {
       return cgroup_fields;
     case SCHEDSCOPE_REC_NAMESPACE:
       return namespace_fields;
+    case SCHEDSCOPE_REC_COUNTS:
+      return counts_fields;
     default:
       return {};
   }
 }
-static_assert(SCHEDSCOPE_REC_MAX == SCHEDSCOPE_REC_NAMESPACE, "a new kind needs its fields here");
+static_assert(SCHEDSCOPE_REC_MAX == SCHEDSCOPE_REC_COUNTS, "a new kind needs its fields here");
 
 // `earlier`: the kinds of smaller numbers.
 Kind own_kind(const Layout& earlier, std::uint16_t number) {

@@ -25,9 +25,9 @@ namespace {
 struct alignas(128) CpuState {
   std::uint64_t produced, lost, switches, seen_switches;
   std::uint64_t gap_count, gap_begin_ns, gap_end_ns;
-  std::array<std::uint32_t, 6> slice_end;
-  std::uint64_t waking, current;
+  std::array<std::uint64_t, 9> of_the_probes;
 };
+static_assert(sizeof(CpuState) == 128);
 
 // Likewise with bpf/filter.bpf.h.
 struct Selected {

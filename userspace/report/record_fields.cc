@@ -122,6 +122,9 @@ constexpr std::array namespace_fields = {
     FIELD(schedscope_namespace, tid), FIELD(schedscope_namespace, level),
     FIELD(schedscope_namespace, ns_tid), FIELD(schedscope_namespace, ns_pid),
     FIELD(schedscope_namespace, ns_id)};
+constexpr std::array counts_fields = {FIELD(schedscope_counts, switches),
+                                      FIELD(schedscope_counts, run_ns),
+                                      FIELD(schedscope_counts, tid)};
 
 #undef FIELD
 
@@ -166,6 +169,8 @@ std::span<const Field> fields_of(std::uint16_t kind) {
       return cgroup_fields;
     case SCHEDSCOPE_REC_NAMESPACE:
       return namespace_fields;
+    case SCHEDSCOPE_REC_COUNTS:
+      return counts_fields;
     default:
       return {};
   }

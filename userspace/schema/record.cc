@@ -36,6 +36,7 @@ constexpr std::array<Kind, SCHEDSCOPE_REC_MAX + 1> kinds = {{
     {"unknown", 0},
     {"cgroup", sizeof(schedscope_cgroup)},
     {"namespace", sizeof(schedscope_namespace)},
+    {"counts", sizeof(schedscope_counts)},
 }};
 
 constexpr std::array<std::string_view, SCHEDSCOPE_LOST_CAUSES> causes = {

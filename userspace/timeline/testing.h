@@ -130,6 +130,15 @@ class Script {
     comm.copy(reinterpret_cast<char*>(record.comm), sizeof(record.comm));
     return add(record);
   }
+  // Stands before the switch of `tid` away from CPU 0 at `t`.
+  schedscope_counts& counts(std::uint64_t t, std::uint32_t tid, std::uint64_t switches,
+                            std::uint64_t run_ns) {
+    auto record = make_record<schedscope_counts>(SCHEDSCOPE_REC_COUNTS, t, 0);
+    record.tid = tid;
+    record.switches = switches;
+    record.run_ns = run_ns;
+    return add(record);
+  }
   void lost(std::uint16_t cpu, std::uint64_t begin, std::uint64_t end, std::uint64_t count = 1,
             std::uint32_t tid = 0) {
     auto record = make_record<schedscope_lost>(SCHEDSCOPE_REC_LOST, end, cpu);
