@@ -17,28 +17,16 @@ namespace {
 constexpr std::uint64_t runtime_ns = 10'000'000, period_ns = 100'000'000;
 constexpr std::uint64_t length_ns = 1'500'000'000;
 
-// Of sched_setattr(2), which the C library does not have.
-struct Attributes {
-  std::uint32_t size;
-  std::uint32_t policy;
-  std::uint64_t flags;
-  std::int32_t nice;
-  std::uint32_t priority;
-  std::uint64_t runtime, deadline, period;
-};
-
 // 0, or why not.
 int become_deadline() {
   // The kernel admits such a thread only where it may run on all CPUs.
   cpu_set_t all;
   std::fill_n(reinterpret_cast<unsigned char*>(&all), sizeof(all), std::uint8_t{0xff});
   if (::sched_setaffinity(0, sizeof(all), &all) != 0) return errno;
-  Attributes attributes{};
-  attributes.size = sizeof(attributes);
-  attributes.policy = 6;  // SCHED_DEADLINE
-  attributes.runtime = runtime_ns;
-  attributes.deadline = attributes.period = period_ns;
-  return ::syscall(SYS_sched_setattr, 0, &attributes, 0) == 0 ? 0 : errno;
+  return set_attributes({.policy = 6,  // SCHED_DEADLINE
+                         .runtime_ns = runtime_ns,
+                         .deadline_ns = period_ns,
+                         .period_ns = period_ns});
 }
 
 Result<nlohmann::json> play(std::uint32_t cpu) {

@@ -36,9 +36,10 @@ std::string name_of_fiber(int attempt, std::size_t i) {
   return fmt::format("worker-{}-{}", attempt, i);
 }
 
-// What a fiber worked, as the kernel accounts for its carrier: between its own readings of that
-// account at the least, and from the reading of the one before it to that of the one after it at
-// the most. An idle machine leaves a microsecond between them.
+// What a fiber worked: between its own readings of the kernel's account of its carrier at the
+// least, and from the reading of the one before it to that of the one after it at the most, by the
+// clock: the account leaves out what a hypervisor takes of a thread on its CPU. An idle machine
+// leaves a microsecond between the two.
 struct Worked {
   std::uint64_t least_ns = 0;
   std::uint64_t most_ns = 0;
@@ -49,25 +50,30 @@ class Book {
   Book() : worked_(fiber_count) {}
 
   // The first fiber comes next.
-  void begin() { left_ns_ = thread_cpu_ns(); }
+  void begin() { left_ns_ = now_ns(); }
 
   // Fiber `i` works now.
   void work(std::size_t i) {
-    const std::uint64_t begin = thread_cpu_ns();
-    close(begin);
+    close();
     open_ = i;
     from_ns_ = left_ns_;
-    while (left_ns_ < begin + shortest_ns + i * step_ns) left_ns_ = thread_cpu_ns();
-    worked_[i].least_ns += left_ns_ - begin;
+    const std::uint64_t begin = thread_cpu_ns();
+    std::uint64_t end = begin;
+    while (end < begin + shortest_ns + i * step_ns) {
+      left_ns_ = now_ns();
+      end = thread_cpu_ns();
+    }
+    worked_[i].least_ns += end - begin;
   }
-  void close(std::uint64_t ns) {
-    if (open_ < fiber_count) worked_[open_].most_ns += ns - from_ns_;
+  // What comes next is another's.
+  void close() {
+    if (open_ < fiber_count) worked_[open_].most_ns += now_ns() - from_ns_;
     open_ = fiber_count;
   }
   [[nodiscard]] const std::vector<Worked>& worked() const { return worked_; }
 
  private:
-  std::uint64_t left_ns_ = 0;  // the last reading
+  std::uint64_t left_ns_ = 0;  // before the last reading
   std::uint64_t from_ns_ = 0;  // the last reading before the go that is open
   std::size_t open_ = fiber_count;
   std::vector<Worked> worked_;
@@ -95,7 +101,7 @@ Played run_fibers(int attempt) {
   }
   book.begin();
   for (auto& fiber : fibers) fiber.join();
-  book.close(thread_cpu_ns());
+  book.close();
   return {.tid = this_tid(), .delay_ns = own_run_delay_ns() - delay_ns, .worked = book.worked()};
 }
 
@@ -165,7 +171,7 @@ void judge_fiber(const Trial& trial, std::size_t i, Sums& sums, Verdict& verdict
 void judge(const Trial& trial, Verdict& verdict) {
   Sums sums;
   for (std::size_t i = 0; i < fiber_count; ++i) judge_fiber(trial, i, sums, verdict);
-  verdict.note(fmt::format("all fibers worked {} to {} ns by the kernel's account, ran {} ns",
+  verdict.note(fmt::format("all fibers worked {} ns by the kernel's account, {} at most, ran {} ns",
                            sums.least_ns, sums.most_ns, sums.running_ns));
   judge_work("all fibers", sums.running_ns, sums.least_ns, sums.most_ns, verdict);
   // About 0: of their work, and of the time in which those that wait could be hostages.

@@ -16,12 +16,6 @@ namespace {
 constexpr std::uint32_t moves = 100;  // even: it ends where it began
 constexpr int priority = above_all - 1;
 
-// Of the machine; `cpu` itself when there is no other one.
-std::uint32_t another_cpu(std::uint32_t cpu) {
-  if (::sysconf(_SC_NPROCESSORS_ONLN) < 2) return cpu;
-  return cpu == 0 ? 1 : 0;
-}
-
 bool move(std::uint32_t tid, std::uint32_t cpu) {
   cpu_set_t one;
   CPU_ZERO(&one);

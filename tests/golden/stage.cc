@@ -84,6 +84,16 @@ void sleep_until(std::uint64_t ns) {
   }
 }
 
+std::uint32_t another_cpu(std::uint32_t cpu) {
+  if (::sysconf(_SC_NPROCESSORS_ONLN) < 2) return cpu;
+  return cpu == 0 ? 1 : 0;
+}
+
+int set_attributes(const SchedAttributes& attributes) {
+  static_assert(sizeof(SchedAttributes) == 48);
+  return ::syscall(SYS_sched_setattr, 0, &attributes, 0) == 0 ? 0 : errno;
+}
+
 std::uint64_t work(std::uint64_t ns) {
   const std::uint64_t begin = thread_cpu_ns();
   std::uint64_t done = 0;

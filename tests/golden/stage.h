@@ -25,6 +25,8 @@ namespace schedscope::golden {
 // The time that the kernel itself says the calling thread spent in a run queue.
 [[nodiscard]] std::uint64_t own_run_delay_ns();
 [[nodiscard]] std::uint32_t this_tid();
+// Of the machine; `cpu` itself when there is no other one.
+[[nodiscard]] std::uint32_t another_cpu(std::uint32_t cpu);
 // Sleeps until CLOCK_MONOTONIC shows `ns`.
 void sleep_until(std::uint64_t ns);
 // Runs until the kernel has charged `ns` more to the calling thread; returns what it has charged.
@@ -50,6 +52,18 @@ void from_json(const nlohmann::json& json, Stand& stand);
 // How long the CPU stood still under a thread in [begin_ns, end_ns], at most.
 [[nodiscard]] std::uint64_t stood_ns(const std::vector<Stand>& stands, std::uint64_t begin_ns,
                                      std::uint64_t end_ns);
+
+// What sched_setattr(2), which the C library does not have, asks for.
+struct SchedAttributes {
+  std::uint32_t size = 48;
+  std::uint32_t policy = 0;
+  std::uint64_t flags = 0;
+  std::int32_t nice = 0;
+  std::uint32_t priority = 0;
+  std::uint64_t runtime_ns = 0, deadline_ns = 0, period_ns = 0;
+};
+// For the calling thread. Returns 0, or why not.
+[[nodiscard]] int set_attributes(const SchedAttributes& attributes);
 
 // A futex of this process alone.
 class Futex {

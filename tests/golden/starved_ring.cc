@@ -22,6 +22,7 @@ constexpr std::uint64_t before_ns = 100'000'000, stopped_ns = 500'000'000;
 struct Pair {
   Futex turn;
   std::array<std::uint32_t, 2> tids{};
+  std::array<OwnSwitches, 2> ends{};
 };
 
 void hand_over(Pair& pair, std::uint32_t side, const std::atomic<bool>& stop) {
@@ -32,6 +33,7 @@ void hand_over(Pair& pair, std::uint32_t side, const std::atomic<bool>& stop) {
   }
   // Lets the other one see it, too.
   pair.turn.set(1 - side);
+  pair.ends.at(side) = own_switches();
 }
 
 // The recorder is this process's parent. It goes on in any case.
@@ -68,7 +70,10 @@ Result<nlohmann::json> play(std::uint32_t) {
   for (Pair& pair : pairs) pair.turn.set(pair.turn.load());
   workers.clear();
   nlohmann::json told{{"stopped", stopped}, {"pid", ::getpid()}};
-  for (const Pair& pair : pairs) told["pairs"].push_back(pair.tids);
+  for (const Pair& pair : pairs) {
+    told["pairs"].push_back(pair.tids);
+    told["ends"].push_back(pair.ends);
+  }
   return told;
 }
 
@@ -123,8 +128,10 @@ void judge(const Trial& trial, Verdict& verdict) {
   verdict.equal("records kept and lost, of those produced", trial.report.kept + lost,
                 trial.report.produced);
   // The kernel numbers a thread's switches: each number that is missing is a record lost.
-  for (const auto& pair : trial.told.at("pairs")) {
-    for (const auto& tid : pair) {
+  for (std::size_t i = 0; i < trial.told.at("pairs").size(); ++i) {
+    for (std::size_t side = 0; side < 2; ++side) {
+      const auto& tid = trial.told.at("pairs").at(i).at(side);
+      const auto at_end = trial.told.at("ends").at(i).at(side).get<OwnSwitches>();
       const auto* thread = find_thread(trial.report, tid);
       verdict.holds(fmt::format("load thread {}: is in the report, once", tid.get<int>()),
                     thread != nullptr);
@@ -137,6 +144,8 @@ void judge(const Trial& trial, Verdict& verdict) {
         if (last != 0) missing += slice.switch_number - last - 1;
         last = slice.switch_number;
       }
+      // Those after the last record of it, when the gap lasts to the end.
+      missing += std::max<std::uint64_t>(at_end.voluntary + at_end.involuntary, last) - last;
     }
   }
   verdict.at_least("switches of the load missing, by their numbers", missing, std::uint64_t{1});
