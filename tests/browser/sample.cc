@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // page-sample [--gap] [--seconds S] [--threads N] OUT: writes a made-up capture that has something
-// of everything a report can show: spinners, sleepers, blockers, a ping-pong pair, carriers of
-// user threads, exits, names that try to break out of the page and, with --gap, a loss.
+// of everything a report can show: spinners, sleepers, blockers, a ping-pong pair, threads that
+// fight for a lock, carriers of user threads, exits, cgroups and a move from one to another, a pid
+// namespace, names that try to break out of the page and, with --gap, a loss.
+#include <linux/futex.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
 #include <functional>
+#include <optional>
 #include <queue>
 #include <random>
 #include <string>
@@ -25,7 +31,19 @@ constexpr std::uint64_t slice_ns = 3 * ms;
 constexpr std::uint16_t cpu_count = 4;
 constexpr std::uint32_t running = 0, sleeping = 1, blocked = 2, dead = 0x80;
 
-enum class Kind { spinner, sleeper, blocker, ping, carrier, mortal };
+enum class Kind { spinner, sleeper, blocker, ping, carrier, mortal, locker };
+
+struct Cgroup {
+  std::uint64_t id;
+  const char* path;  // nullptr: gone before anybody looked
+};
+constexpr Cgroup service{10, "/system.slice/spin.service"};
+constexpr Cgroup hostile{11, "/</script><img src=x>/a&b/\"run_ns\":1234567890123456"};
+constexpr Cgroup gone{12, nullptr};
+constexpr Cgroup container{
+    13, "/docker-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope"};
+constexpr Cgroup pool{14, "/pool.slice"};
+constexpr std::uint64_t container_namespace = 4026532501;
 
 struct Thread {
   std::uint32_t tid, pid;
@@ -38,8 +56,10 @@ struct Thread {
   std::uint64_t burst_ns = 0;  // what it still wants to run
   std::uint64_t switches = 100, run_ns = 0;
   std::uint64_t on_since = 0;
-  std::size_t peer = 0;      // ping: whom it wakes
-  std::size_t fiber = 0;     // carrier: its current one, 0 none
+  std::size_t peer = 0;   // ping: whom it wakes
+  std::size_t fiber = 0;  // carrier: its current one, 0 none
+  std::uint64_t cgroup_id = 0;
+  std::uint64_t pace = 1;  // so many times less than others it has to do
   bool in_call = false;
 };
 
@@ -66,11 +86,13 @@ class Sample {
   void make(int extra_threads) {
     people(extra_threads);
     clock();
+    cgroups();
     tasks(SCHEDSCOPE_TASK_BEGIN);
     runtime();
     for (std::size_t i = 0; i < threads_.size(); ++i) {
-      after(random(100 * us), [this, i] { wake(i, true); });
+      after(random(100 * us * threads_[i].pace), [this, i] { wake(i, true); });
     }
+    after((end_ns_ - start_ns) / 2, [this] { move(); });
     while (!events_.empty() && events_.top().at < end_ns_) {
       Event event = events_.top();
       events_.pop();
@@ -84,22 +106,30 @@ class Sample {
 
  private:
   void people(int extra) {
+    cgroup_ = &service;
     add(100, 100, "spinner", Kind::spinner, 0, true);
     add(101, 100, "spin-rival", Kind::spinner, 0, true);
+    cgroup_ = &hostile;
     add(200, 200, "</script><img o", Kind::sleeper, 1);
     add(201, 200, "a&b<b>\"'", Kind::sleeper, 2);
     add(202, 200, std::string("\xff\xfe\x1b[31m"), Kind::sleeper, 3);
     add(203, 200, "käse-日本", Kind::sleeper, 1);
-    add(300, 300, "writer", Kind::blocker, 2);
+    cgroup_ = &gone;
+    writer_index_ = add(300, 300, "writer", Kind::blocker, 2);
     const std::size_t ping = add(400, 400, "ping", Kind::ping, 3, true);
     const std::size_t pong = add(401, 400, "pong", Kind::ping, 3, true);
     threads_[ping].peer = pong;
     threads_[pong].peer = ping;
+    cgroup_ = &container;
     add(500, 500, "fiber-server", Kind::carrier, 1);
     add(501, 500, "carrier-2", Kind::carrier, 2);
+    for (int i = 0; i < 3; ++i) add(700 + i, 700, "locker", Kind::locker, i + 1);
+    cgroup_ = nullptr;
     for (int i = 0; i < 12; ++i) add(600 + i, 600, "mortal", Kind::mortal, i % cpu_count);
+    cgroup_ = &pool;
     for (int i = 0; i < extra; ++i) {
       add(1000 + i, 1000 + i / 8 * 8, "pool-" + std::to_string(i), Kind::sleeper, i % cpu_count);
+      threads_.back().pace = static_cast<std::uint64_t>(std::max(1, extra / 64));
     }
     fibers_.resize(1 + 16);
     for (std::size_t i = 1; i < fibers_.size(); ++i) ready_.push_back(i);
@@ -111,7 +141,8 @@ class Sample {
                         .comm = std::move(comm),
                         .kind = kind,
                         .cpu = static_cast<std::uint16_t>(cpu),
-                        .pinned = pinned});
+                        .pinned = pinned,
+                        .cgroup_id = cgroup_ != nullptr ? cgroup_->id : 0});
     return threads_.size() - 1;
   }
 
@@ -147,28 +178,65 @@ class Sample {
     writer_.add(capture::Writer::agent_source, view_of(record));
   }
 
+  schedscope_task task(const Thread& thread, std::uint16_t flags) {
+    auto record =
+        make_record<schedscope_task>(SCHEDSCOPE_REC_TASK, now_, SCHEDSCOPE_CPU_NONE, flags);
+    record.tid = thread.tid;
+    record.pid = thread.pid;
+    record.ppid = 1;
+    record.state = thread.state;
+    record.start_ns = thread.tid;
+    record.cgroup_id = thread.cgroup_id;
+    record.switches = thread.switches;
+    const bool on_cpu = cpus_[thread.cpu].current >= 0 &&
+                        &threads_[static_cast<std::size_t>(cpus_[thread.cpu].current)] == &thread;
+    record.run_ns = thread.run_ns + (on_cpu ? now_ - thread.on_since : 0);
+    record.slice_ns = slice_ns;
+    record.prio = 120;
+    record.task_cpu = thread.cpu;
+    if (on_cpu) record.rec.flags |= SCHEDSCOPE_TASK_ON_CPU | SCHEDSCOPE_TASK_ON_RQ;
+    if (thread.queued) record.rec.flags |= SCHEDSCOPE_TASK_ON_RQ;
+    thread.comm.copy(reinterpret_cast<char*>(record.comm), SCHEDSCOPE_COMM_LEN - 1);
+    return record;
+  }
+
   void tasks(std::uint16_t flags) {
     for (const Thread& thread : threads_) {
       if (thread.state == dead) continue;
-      auto record = make_record<schedscope_task>(SCHEDSCOPE_REC_TASK, now_, SCHEDSCOPE_CPU_NONE,
-                                                 flags);
-      record.tid = thread.tid;
-      record.pid = thread.pid;
-      record.ppid = 1;
-      record.state = thread.state;
-      record.start_ns = thread.tid;
-      record.switches = thread.switches;
-      const bool on_cpu = cpus_[thread.cpu].current >= 0 &&
-                          &threads_[static_cast<std::size_t>(cpus_[thread.cpu].current)] == &thread;
-      record.run_ns = thread.run_ns + (on_cpu ? now_ - thread.on_since : 0);
-      record.slice_ns = slice_ns;
-      record.prio = 120;
-      record.task_cpu = thread.cpu;
-      if (on_cpu) record.rec.flags |= SCHEDSCOPE_TASK_ON_CPU | SCHEDSCOPE_TASK_ON_RQ;
-      if (thread.queued) record.rec.flags |= SCHEDSCOPE_TASK_ON_RQ;
-      thread.comm.copy(reinterpret_cast<char*>(record.comm), SCHEDSCOPE_COMM_LEN - 1);
+      writer_.add(capture::Writer::agent_source, view_of(task(thread, flags)));
+      if (thread.cgroup_id == container.id) name_space(thread);
+    }
+  }
+
+  void name_space(const Thread& thread) {
+    auto record =
+        make_record<schedscope_namespace>(SCHEDSCOPE_REC_NAMESPACE, now_, SCHEDSCOPE_CPU_NONE);
+    record.tid = thread.tid;
+    record.level = 1;
+    record.ns_tid = thread.tid - 499;
+    record.ns_pid = thread.pid - 499;
+    record.ns_id = container_namespace;
+    writer_.add(capture::Writer::agent_source, view_of(record));
+  }
+
+  void cgroups() {
+    for (const Cgroup& cgroup : {service, hostile, container, pool}) {
+      const std::string_view path = cgroup.path;
+      auto record = make_record<schedscope_cgroup>(SCHEDSCOPE_REC_CGROUP, now_);
+      record.cgroup_id = cgroup.id;
+      record.path_bytes = static_cast<std::uint32_t>(path.size());
+      path.copy(reinterpret_cast<char*>(record.part), sizeof(record.part));
       writer_.add(capture::Writer::agent_source, view_of(record));
     }
+  }
+
+  // The writer goes from one cgroup to another.
+  void move() {
+    Thread& thread = threads_[writer_index_];
+    thread.cgroup_id = hostile.id;
+    auto record = task(thread, SCHEDSCOPE_TASK_MOVED);
+    record.rec.cpu = 0;
+    keep(0, record);
   }
 
   void runtime() {
@@ -222,6 +290,12 @@ class Sample {
                  std::uint32_t by = 0) {
     Cpu& cpu = cpus_[number];
     now_ += 600;
+    if (futex_) {
+      futex_->rec.time_ns = now_;
+      futex_->rec.cpu = number;
+      keep(number, *futex_);
+      futex_.reset();
+    }
     auto record = make_record<schedscope_switch>(SCHEDSCOPE_REC_SWITCH, now_, number, flags);
     record.prev_prio = record.next_prio = 120;
     record.prev_state = state;
@@ -269,14 +343,14 @@ class Sample {
     });
   }
 
-  void next(std::uint16_t number, std::uint32_t state, std::uint16_t flags) {
+  void next(std::uint16_t number, std::uint32_t state, std::uint16_t flags, std::uint32_t by = 0) {
     Cpu& cpu = cpus_[number];
     int chosen = -1;
     if (!cpu.queue.empty()) {
       chosen = static_cast<int>(cpu.queue.front());
       cpu.queue.pop_front();
     }
-    switch_to(number, chosen, state, flags);
+    switch_to(number, chosen, state, flags, by);
   }
 
   void done(std::uint16_t number) {
@@ -287,15 +361,15 @@ class Sample {
         thread.burst_ns = random(40 * ms);
         return plan(number);
       case Kind::sleeper:
-        sleep(number, index, sleeping, random(4 * ms), true);
+        sleep(number, index, sleeping, random(4 * ms * thread.pace), true, SYS_clock_nanosleep);
         return;
       case Kind::blocker:
-        sleep(number, index, blocked, random(2 * ms), false);
+        sleep(number, index, blocked, random(2 * ms), false, SYS_fsync);
         return;
       case Kind::ping:
         wake(thread.peer, false, number);
         thread.state = sleeping;
-        return next(number, sleeping, 0);
+        return next(number, sleeping, SCHEDSCOPE_SWITCH_SYSCALL, SYS_read);
       case Kind::mortal: {
         auto record = make_record<schedscope_exit>(SCHEDSCOPE_REC_EXIT, now_, number);
         record.tid = thread.tid;
@@ -307,13 +381,45 @@ class Sample {
       }
       case Kind::carrier:
         return fiber(number, index);
+      case Kind::locker:
+        return locker(number, index);
     }
   }
 
+  // Out of the lock, into it (or asleep until who has it hands it over), and out again.
+  void locker(std::uint16_t number, std::size_t index) {
+    Thread& thread = threads_[index];
+    if (owner_ == index) {
+      owner_.reset();
+      if (!waiters_.empty()) {
+        owner_ = waiters_.front();
+        waiters_.pop_front();
+        threads_[*owner_].burst_ns = random(900 * us);
+        wake(*owner_, false, number);
+      }
+      return sleep(number, index, sleeping, random(600 * us), true, SYS_clock_nanosleep);
+    }
+    if (!owner_) {
+      owner_ = index;
+      thread.burst_ns = random(900 * us);
+      return plan(number);
+    }
+    waiters_.push_back(index);
+    futex_ = make_record<schedscope_futex>(SCHEDSCOPE_REC_FUTEX, now_, number,
+                                           SCHEDSCOPE_FUTEX_VALUE | SCHEDSCOPE_FUTEX_MUTEX);
+    futex_->tid = thread.tid;
+    futex_->word = 0x7f00'dead'b000;
+    futex_->op = FUTEX_WAIT_PRIVATE;
+    futex_->expected = futex_->value = 2;
+    futex_->users = 1;
+    futex_->owner = threads_[*owner_].tid;
+    next(number, sleeping, SCHEDSCOPE_SWITCH_SYSCALL, SYS_futex);
+  }
+
   void sleep(std::uint16_t number, std::size_t index, std::uint32_t state, std::uint64_t for_ns,
-             bool timer) {
+             bool timer, std::uint32_t syscall) {
     after(for_ns, [this, index, timer] { wake(index, timer); });
-    next(number, state, 0);
+    next(number, state, SCHEDSCOPE_SWITCH_SYSCALL, syscall);
   }
 
   void fiber(std::uint16_t number, std::size_t index) {
@@ -322,7 +428,7 @@ class Sample {
       // A real system call, with the fiber on top of it: the others wait.
       thread.in_call = true;
       thread.burst_ns = random(30 * us);
-      return sleep(number, index, sleeping, random(6 * ms), true);
+      return sleep(number, index, sleeping, random(6 * ms), true, SYS_read);
     }
     thread.in_call = false;
     while (!parked_.empty() && parked_.front().first <= now_) {
@@ -348,15 +454,16 @@ class Sample {
     user(SCHEDSCOPE_REC_USER_SWITCH, thread, thread.fiber);
     thread.burst_ns = random(90 * us);
     if (thread.fiber != 0) return plan(number);
-    sleep(number, index, sleeping, random(500 * us), true);
+    sleep(number, index, sleeping, random(500 * us), true, SYS_epoll_wait);
   }
 
   void wake(std::size_t index, bool timer, int from = -1) {
     Thread& thread = threads_[index];
     if (thread.state == dead || thread.queued || thread.state == running) return;
     if (thread.burst_ns == 0) {
-      constexpr std::uint64_t bursts[] = {40 * ms, 700 * us, 300 * us, 12 * us, 60 * us, 90 * ms};
-      thread.burst_ns = random(bursts[static_cast<std::size_t>(thread.kind)]);
+      constexpr std::uint64_t bursts[] = {40 * ms, 700 * us, 300 * us, 12 * us,
+                                          60 * us, 90 * ms,  200 * us};
+      thread.burst_ns = random(bursts[static_cast<std::size_t>(thread.kind)] / thread.pace);
     }
     std::uint16_t target = thread.cpu;
     for (std::uint16_t i = 0; !thread.pinned && i < cpu_count; ++i) {
@@ -431,6 +538,11 @@ class Sample {
   std::vector<Cpu> cpus_;
   std::priority_queue<Event> events_;
   std::mt19937_64 engine_{42};
+  const Cgroup* cgroup_ = nullptr;  // of those who are added
+  std::size_t writer_index_ = 0;
+  std::optional<schedscope_futex> futex_{};  // of the next switch
+  std::optional<std::size_t> owner_{};       // of the lock
+  std::deque<std::size_t> waiters_;
   std::vector<int> fibers_;
   std::deque<std::size_t> ready_;
   std::deque<std::pair<std::uint64_t, std::size_t>> parked_;
