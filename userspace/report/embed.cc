@@ -9,6 +9,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "report/names.h"
+
 namespace schedscope::report {
 namespace {
 
@@ -41,14 +43,15 @@ enum ColumnName {
   cpu,
   reason,
   flags,
+  why,
   mix_used,  // only for cells with count > 1
   mix_key,
   mix_ns,
   column_count,
 };
 constexpr std::array<const char*, column_count> column_names = {
-    "gap", "length", "value", "other", "by",    "nominal", "count",
-    "cpu", "reason", "flags", "used",  "share", "ns"};
+    "gap", "length", "value", "other", "by",   "nominal", "count",
+    "cpu", "reason", "flags", "why",   "used", "share",   "ns"};
 
 using Columns = std::array<Column, column_count>;
 
@@ -74,6 +77,18 @@ void put_cell(Columns& columns, const Lane& lane, const Cell& cell, std::uint64_
   columns[cpu].add(cell.cpu);
   columns[reason].add(static_cast<std::uint64_t>(cell.reason));
   columns[flags].add(cell.flags);
+  columns[why].add(cell.why);
+}
+
+// [call], or [call, futex] with its address in hex: it may be more than a double holds.
+nlohmann::ordered_json whys_json(const Pictures& pictures) {
+  nlohmann::ordered_json out = nlohmann::ordered_json::array();
+  for (const Why& why : pictures.whys()) {
+    nlohmann::ordered_json one = {syscall_label(why.syscall)};
+    if (why.futex) one.push_back(why.word == 0 ? "several" : fmt::format("{:#x}", why.word));
+    out.push_back(std::move(one));
+  }
+  return out;
 }
 
 Result<std::string> deflated(const std::string& bytes) {
@@ -163,6 +178,7 @@ Result<std::string> pictures_json(const Pictures& pictures) {
                                       {"stretches", pictures.stretches()},
                                       {"cells", cells},
                                       {"lanes", std::move(lanes)},
+                                      {"whys", whys_json(pictures)},
                                       {"columns", std::move(sizes)},
                                       {"data", base64(*packed)}};
   return out.dump();

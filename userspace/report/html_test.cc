@@ -125,6 +125,51 @@ TEST(Pictures, OutsideOfTheWindowNothingIsKept) {
   EXPECT_EQ(pictures.lanes(LaneKind::cpu)[0].cells.size(), 1);
 }
 
+timeline::Span sleep_for(const timeline::Futex& futex, std::uint64_t begin_ns) {
+  return {.thread = 0,
+          .state = timeline::State::sleep,
+          .begin_ns = begin_ns,
+          .end_ns = begin_ns + 10,
+          .syscall = {.number = 202},
+          .futex = &futex};
+}
+
+TEST(Pictures, KeepWhatWasSleptInAndFor) {
+  Pictures pictures;
+  pictures.span(sleep_for({.word = 0xffff'ffff'ffff'fff0, .owner = 7}, 100));
+  pictures.span(sleep_for({}, 200));
+  pictures.span({.thread = 0, .state = timeline::State::block, .begin_ns = 300, .end_ns = 400});
+  pictures.span(sleep_for({.word = 0xffff'ffff'ffff'fff0}, 500));
+  const auto& cells = pictures.lanes(LaneKind::thread)[0].cells;
+  ASSERT_EQ(cells.size(), 4);
+  EXPECT_EQ(cells[0].by, 7);
+  EXPECT_EQ(cells[0].why, 1);
+  EXPECT_EQ(cells[1].by, timeline::no_index);
+  EXPECT_EQ(cells[1].why, 2);
+  EXPECT_EQ(cells[2].why, 0);
+  EXPECT_EQ(cells[3].why, 1);
+  const auto packed = pictures_json(pictures);
+  ASSERT_TRUE(packed);
+  EXPECT_EQ(
+      nlohmann::json::parse(*packed)["whys"],
+      nlohmann::json::parse(R"([[""], ["futex", "0xfffffffffffffff0"], ["futex", "several"]])"));
+}
+
+TEST(Pictures, WhatIsSleptForIsBoundedAndTheCallStays) {
+  Pictures pictures;
+  pictures.span({.thread = 0,
+                 .state = timeline::State::sleep,
+                 .begin_ns = 1,
+                 .end_ns = 2,
+                 .syscall = {.number = 202}});
+  for (std::uint64_t i = 1; i < 2 * Pictures::most_whys; ++i) {
+    pictures.span(sleep_for({.word = 8 * i}, 100 * i));
+  }
+  EXPECT_EQ(pictures.whys().size(), Pictures::most_whys);
+  const Cell& last = pictures.lanes(LaneKind::thread)[0].cells.back();
+  EXPECT_EQ(pictures.whys()[last.why], Why{.syscall = {.number = 202}});
+}
+
 TEST(Html, HoldsTheReportAndNoNameBreaksOut) {
   if (page_template().empty()) GTEST_SKIP() << "built without npm";
   Pictures pictures;

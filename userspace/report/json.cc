@@ -366,6 +366,7 @@ std::string json_report(const analysis::Report& report) {
   put(overhead, "agent_core_percent", report.agent_core_percent);
   put(overhead, "bytes_per_switch", bytes_per_switch(report));
   if (!overhead.empty()) out["overhead"] = std::move(overhead);
+  out["syscalls_known"] = report.syscalls_known;
   out["threads"] = json::array();
   for (const auto& thread : report.threads) out["threads"].push_back(thread_json(thread));
   out["cpus"] = json::array();

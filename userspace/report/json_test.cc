@@ -48,6 +48,7 @@ TEST(Json, HasTheKeysThatScriptsRelyOn) {
   EXPECT_EQ(victim["ends"].size(), timeline::slice_end_count);
   EXPECT_EQ(victim["ends"]["preempted"], 5);
   EXPECT_EQ(victim["preempted_by"][0]["tid"], 100);
+  EXPECT_EQ(out["syscalls_known"], false);
   EXPECT_EQ(out["cpus"][0]["idle_ns"], 299'000'000);
   EXPECT_EQ(out["user_threads"][0]["hostage_ns"], 250'000'000);
   EXPECT_EQ(out["user_threads"][0]["id"], 0x1f);

@@ -81,11 +81,29 @@ void Pictures::span(const timeline::Span& span) {
             .end_ns = span.end_ns,
             .value = static_cast<std::uint32_t>(span.state),
             .other = span.waker,
-            .cpu = span.cpu};
+            .by = span.futex != nullptr ? span.futex->owner : timeline::no_index,
+            .cpu = span.cpu,
+            .why = why(span)};
   cell.flags = static_cast<std::uint8_t>((span.begin_cut ? Cell::begin_cut : 0) |
                                          (span.end_cut ? Cell::end_cut : 0) |
                                          (span.waker_timer ? Cell::by_timer : 0));
   add(LaneKind::thread, span.thread, cell);
+}
+
+std::uint32_t Pictures::why(const timeline::Span& span) {
+  const Why why{.syscall = span.syscall,
+                .futex = span.futex != nullptr,
+                .word = span.futex != nullptr ? span.futex->word : 0};
+  if (const auto known = why_index_.find(why); known != why_index_.end()) return known->second;
+  // Words are many, calls are few: where there is no room for a word there may be for its call.
+  if (whys_.size() >= most_whys) {
+    const auto call = why_index_.find(Why{.syscall = span.syscall});
+    return call != why_index_.end() ? call->second : 0;
+  }
+  whys_.push_back(why);
+  const auto index = static_cast<std::uint32_t>(whys_.size() - 1);
+  why_index_.emplace(why, index);
+  return index;
 }
 
 void Pictures::user_span(const timeline::UserSpan& span) {

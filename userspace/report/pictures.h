@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <unordered_map>
 #include <vector>
 
 #include "analysis/analysis.h"
@@ -36,13 +38,23 @@ struct Cell {
   std::uint32_t value = 0;  // a state; on a CPU's lane a thread, or mix_unknown
   std::uint32_t other =
       timeline::no_index;  // slice: who came next; sleep, block: who woke; user: carrier
-  std::uint32_t by = timeline::no_index;  // slice: who caused its end
+  std::uint32_t by = timeline::no_index;  // slice: who caused its end; sleep: who had the futex
   std::uint32_t nominal_ns = 0;
   std::uint32_t count = 1;     // stretches in it
   std::uint32_t mix = no_mix;  // index of its shares in Lane::mixes, when count > 1
   std::uint16_t cpu = SCHEDSCOPE_CPU_NONE;
   timeline::SliceEnd reason = timeline::SliceEnd::unknown;
   std::uint8_t flags = 0;
+  std::uint32_t why = 0;  // sleep, block: index into Pictures::whys()
+};
+
+// What threads slept in, and for which futex.
+struct Why {
+  timeline::Syscall syscall{};
+  bool futex = false;
+  std::uint64_t word = 0;  // its address; 0: several
+
+  friend bool operator==(const Why&, const Why&) = default;
 };
 
 enum class LaneKind : std::uint8_t { cpu, thread, user };
@@ -58,6 +70,7 @@ struct Lane {
 class Pictures final : public timeline::Sink {
  public:
   static constexpr std::size_t default_cells = 400'000;
+  static constexpr std::size_t most_whys = 1 << 16;
 
   explicit Pictures(std::size_t max_cells = default_cells, analysis::Window window = {});
 
@@ -73,8 +86,17 @@ class Pictures final : public timeline::Sink {
   [[nodiscard]] std::size_t cells() const { return cells_; }
   // By CPU, ThreadIndex, UserIndex.
   [[nodiscard]] const std::vector<Lane>& lanes(LaneKind kind) const;
+  // The first is that nothing is known, or that there was no room for more of them.
+  [[nodiscard]] const std::vector<Why>& whys() const { return whys_; }
 
  private:
+  struct Hash {
+    std::size_t operator()(const Why& why) const {
+      return std::hash<std::uint64_t>{}(why.word ^ (std::uint64_t{why.syscall.number} << 48));
+    }
+  };
+
+  std::uint32_t why(const timeline::Span& span);
   void add(LaneKind kind, std::uint32_t index, const Cell& cell);
   void coarsen();
 
@@ -85,6 +107,8 @@ class Pictures final : public timeline::Sink {
   std::uint64_t stretches_ = 0;
   std::size_t cells_ = 0;
   std::vector<Lane> lanes_[3];
+  std::vector<Why> whys_{Why{}};
+  std::unordered_map<Why, std::uint32_t, Hash> why_index_{{Why{}, 0}};
 };
 
 }  // namespace schedscope::report

@@ -35,17 +35,22 @@ export interface Cells {
   cpu: Uint16Array;
   reason: Uint8Array;
   flags: Uint8Array;
+  why: Uint32Array;     // index into Pictures.whys
   mix: Int32Array;      // where its shares begin, -1 for a cell that is one stretch
   mixKey: Float64Array;
   mixNs: Float64Array;
   mixUsed: Uint8Array;
 }
 
+// What a thread slept in: a system call or "", and the futex it slept for, if it did.
+export type Why = [call: string, futex?: string];
+
 export interface Pictures {
   baseNs: number;
   resolutionNs: number;
   stretches: number;
   lanes: Lane[];
+  whys: Why[];
   cells: Cells;
 }
 
@@ -55,6 +60,7 @@ interface Packed {
   stretches: number;
   cells: number;
   lanes: [LaneKind, number, number][];
+  whys: Why[];
   columns: Record<string, number>;
   data: string;
 }
@@ -76,6 +82,21 @@ class Column {
 function json<T>(id: string): T | null {
   const text = document.getElementById(id)?.textContent;
   return text ? (JSON.parse(text) as T) : null;
+}
+
+// The times of a cgroup's threads together soon are more than a double holds (104 days): where there are such
+// numbers, they are kept as text, and so are ids and addresses. Inside of JSON's strings no quote stands before a colon
+// but behind a backslash, so only a key's own number matches.
+function readReport(): Report | null {
+  const report = json<Report>("report");
+  const text = document.getElementById("report")?.textContent ?? "";
+  const long = /"(\w+)":(\d{16,})/g;
+  if (report === null || !long.test(text)) return report;
+  const exact = JSON.parse(text.replace(long, '"$1":"$2"')) as Report;
+  if (exact.cgroups !== undefined) report.cgroups = exact.cgroups;
+  exact.futexes?.forEach(({ word }, i) => { if (word !== undefined) report.futexes![i]!.word = word; });
+  exact.threads.forEach(({ cgroup_id }, i) => { if (cgroup_id !== undefined) report.threads[i]!.cgroup_id = cgroup_id; });
+  return report;
 }
 
 async function inflate(text: string): Promise<Uint8Array> {
@@ -101,6 +122,7 @@ function unpack(packed: Packed, bytes: Uint8Array): Pictures {
     begin: new Float64Array(n), end: new Float64Array(n), value: new Float64Array(n),
     other: new Int32Array(n).fill(none), by: new Int32Array(n).fill(none), nominal: new Float64Array(n),
     count: new Float64Array(n), cpu: new Uint16Array(n), reason: new Uint8Array(n), flags: new Uint8Array(n),
+    why: new Uint32Array(n),
     mix: new Int32Array(n).fill(none), mixUsed: new Uint8Array(n),
     mixKey: new Float64Array(0), mixNs: new Float64Array(0),
   };
@@ -133,11 +155,12 @@ function unpack(packed: Packed, bytes: Uint8Array): Pictures {
       cells.cpu[cell] = next("cpu");
       cells.reason[cell] = next("reason");
       cells.flags[cell] = next("flags");
+      cells.why[cell] = next("why");
     }
   }
   cells.mixKey = Float64Array.from(keys);
   cells.mixNs = Float64Array.from(times);
-  return { baseNs: packed.base_ns, resolutionNs: packed.resolution_ns, stretches: packed.stretches, lanes, cells };
+  return { baseNs: packed.base_ns, resolutionNs: packed.resolution_ns, stretches: packed.stretches, lanes, whys: packed.whys, cells };
 }
 
 export interface Data {
@@ -147,7 +170,7 @@ export interface Data {
 }
 
 export async function load(): Promise<Data> {
-  const report = json<Report>("report");
+  const report = readReport();
   const packed = json<Packed>("pictures");
   if (report === null || packed === null) throw new Error("this page holds no report");
   return { report, pictures: unpack(packed, await inflate(packed.data)), lab: json<Lab>("lab") };

@@ -102,6 +102,13 @@ function off(model: Model, lane: Lane, cell: number): Description {
   const state = states[cells.value[cell]!] ?? "unknown";
   const words: Record<string, string> = { wait: "waited for a CPU", sleep: "slept", block: "was blocked (uninterruptible)", unknown: "unknown" };
   const facts: [string, string][] = [[words[state] ?? state, humanNs(cells.end[cell]! - begin)]];
+  const [call, futex] = model.data.pictures.whys[cells.why[cell]!] ?? [""];
+  if (call !== "") facts.push(["in", call]);
+  if (futex !== undefined) {
+    const owner = cells.by[cell]!;
+    facts.push(["for", futex === "several" ? "several futexes" : `futex ${futex}`],
+      ["which had", owner === none ? "not known" : model.threadName(owner)]);
+  }
   if ((state === "sleep" || state === "block") && (cells.flags[cell]! & endCut) === 0) facts.push(["woken by", waker(model, cell)]);
   if (state === "wait") {
     const previous = cell - 1;

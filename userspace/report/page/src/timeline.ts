@@ -393,8 +393,9 @@ export class Timeline {
     if (state !== "run") {
       const other = cells.other[cell]!;
       const timer = (cells.flags[cell]! & byTimer) !== 0;
-      return this.lengthLabels(state, cell,
-        state === "wait" ? "" : timer ? ", woken by timer" : other === none ? "" : `, woken by ${this.model.threadName(other)}`);
+      const call = this.model.data.pictures.whys[cells.why[cell]!]?.[0] ?? "";
+      return this.lengthLabels(state, cell, (call === "" ? "" : ` in ${call}`) +
+        (state === "wait" ? "" : timer ? ", woken by timer" : other === none ? "" : `, woken by ${this.model.threadName(other)}`));
     }
     const by = cells.by[cell]!;
     const ended = (cells.flags[cell]! & endCut) !== 0 ? "" : `, ${sliceEnds[cells.reason[cell]!] ?? ""}`;

@@ -9,6 +9,54 @@ export interface Peer {
   index?: number;
 }
 
+// The sleeps and blocks of one kind; without a state when they are of several.
+export interface OffCpu {
+  others?: boolean;
+  state?: string;
+  syscall?: string;
+  waker?: string;
+  count: number;
+  ns: number;
+  max_ns: number;
+}
+
+// A number that may be more than a double holds exactly, and is text then.
+export type Exact = number | string;
+
+export interface CgroupReport {
+  cgroup_id?: Exact;
+  path?: string;
+  threads: number;
+  run_ns: Exact;
+  wait_ns: Exact;
+  sleep_ns: Exact;
+  block_ns: Exact;
+  unknown_ns: Exact;
+}
+
+export interface FutexOwner {
+  index: number;
+  tid?: number;
+  comm?: string;
+  waits: number;
+  ns: number;
+  run_ns: number;
+  wait_ns: number;
+  sleep_ns: number;
+  block_ns: number;
+  unknown_ns: number;
+}
+
+export interface FutexReport {
+  pid: number;
+  word?: Exact;
+  waits: number;
+  ns: number;
+  max_ns: number;
+  owned_ns: number;
+  owners: FutexOwner[];
+}
+
 export interface ThreadReport {
   tid: number;
   pid?: number;
@@ -18,6 +66,8 @@ export interface ThreadReport {
   prio?: number;
   nice?: number;
   kernel_thread?: boolean;
+  cgroup_id?: Exact;
+  namespace?: { id: number; tid: number; pid: number };
   index: number;
   born_ns: number;
   gone_ns: number;
@@ -40,7 +90,10 @@ export interface ThreadReport {
   migrations: number;
   wakeups: number;
   preempted_by: Peer[];
+  waited_behind: Peer[];
+  waited_behind_unknown_ns: number;
   woken_by: Peer[];
+  off_cpu: OffCpu[];
   slice_hist: number[];
   wait_hist: number[];
 }
@@ -107,9 +160,14 @@ export interface Report {
   conservation: Record<string, boolean>;
   agreement: { bpf_module?: boolean; kernel_counts?: boolean; details: string[] };
   overhead?: { ns_per_switch?: number; cpu_percent?: number };
+  syscalls_known: boolean;
   threads: ThreadReport[];
   cpus: CpuReport[];
+  cgroups?: CgroupReport[];
+  cgroup_moves_missed?: number;
   user_threads: UserReport[];
+  futex_ns?: number;
+  futexes?: FutexReport[];
   findings: Finding[];
   story: { heading: string; text: string; bad: boolean }[];
 }
