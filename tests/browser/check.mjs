@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // check.mjs REPORT.html REPORT.json [PICTURES]: opens the page in a real Chromium and uses it as a
 // person would. Prints TAP. With PICTURES, a folder, leaves screenshots there.
-import { readFile, mkdtemp, rm } from "node:fs/promises";
+import { readFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -37,12 +37,12 @@ const context = await chromium.launchPersistentContext(profile, {
 });
 const complaints = [], requests = [];
 
-async function open(width, colorScheme) {
+async function open(width, colorScheme, file = html) {
   const page = await context.newPage();
   page.on("console", (message) => { if (["error", "warning"].includes(message.type())) complaints.push(message.text()); });
   page.on("pageerror", (error) => complaints.push(error.message));
   page.on("dialog", (dialog) => complaints.push(`dialog ${dialog.message()}`));
-  const address = pathToFileURL(resolve(html)).href;
+  const address = pathToFileURL(resolve(file)).href;
   page.on("request", (request) => { if (request.url() !== address) requests.push(request.url()); });
   await page.setViewportSize({ width, height: 900 });
   await page.emulateMedia({ colorScheme });
@@ -56,6 +56,49 @@ const picture = (page) => page.evaluate(() => new Promise((done) => requestAnima
   done(document.getElementById("canvas").toDataURL())))));
 const column = (page, table, key) => page.$$eval(`#${table} tbody td[data-key="${key}"]`, (cells) => cells.map((cell) => Number(cell.dataset.value)));
 const text = (page, selector) => page.$eval(selector, (element) => element.textContent);
+
+// The exact numbers behind what is shown: "1,234 ns" of titles, or data-value.
+const exactly = (title) => BigInt(title.replace(/[, ns]/g, ""));
+const parts = ["run_ns", "wait_ns", "sleep_ns", "block_ns", "unknown_ns"];
+const nameOf = (thread) => (thread.comm === undefined ? `tid ${thread.tid}` : `${thread.comm}/${thread.tid}`);
+const cgroupName = ({ path, cgroup_id }) => path ?? (cgroup_id === undefined ? "unknown" : `unknown (id ${cgroup_id})`);
+const total = (rows, key) => rows.reduce((all, row) => all + BigInt(row[key]), 0n);
+
+// A table beside the timeline by its first heading: what each row says, with all rows shown.
+async function ranking(page, heading) {
+  const table = page.locator("#details table").filter({ has: page.locator("th", { hasText: new RegExp(`^${heading}$`) }) });
+  const more = table.locator("xpath=following-sibling::*[1][self::button]");
+  if (await more.count() > 0) await more.click();
+  return table.locator("tbody tr").evaluateAll((rows) => rows.map((row) => {
+    const [what, ...numbers] = row.cells;
+    return { name: (what.querySelector("button") ?? what.firstChild).textContent, note: what.querySelector(".faint")?.textContent, hidden: row.hidden,
+      numbers: numbers.map((cell) => cell.querySelector("[title]")?.title ?? cell.textContent) };
+  }));
+}
+
+async function choose(page, thread) {
+  await page.keyboard.press("/");
+  await page.keyboard.type(nameOf(thread));
+  await page.locator('#threads td[data-key="name"] button').first().click();
+  same(await text(page, "#details h3"), nameOf(thread), "the selected thread");
+  await page.fill("#search", "");
+  await page.evaluate(() => document.activeElement.blur());
+}
+
+// The groups of the table of threads: the line of each, and what is below it.
+const groups = (page) => page.$$eval("#threads table.grouped tbody", (bodies) => bodies.map((body) => {
+  const line = (row) => ({ kind: row.className, name: (row.querySelector("[data-group]") ?? row.cells[0]).title || row.cells[0].textContent.replace(/^[▸▾] | [\d,]+ thr$/g, ""),
+    times: Object.fromEntries([...row.cells].filter((cell) => cell.dataset.value !== undefined).map((cell) => [cell.dataset.key, cell.dataset.value])) });
+  const [head, ...rows] = [...body.rows].map(line);
+  return { ...head, open: body.querySelector("[data-group]").getAttribute("aria-expanded"), rows };
+}));
+
+// Each part of each open group is the sum of what is below it; a column in which nothing happened is absent.
+function addsUp(list) {
+  for (const { name, times, rows } of list.filter(({ open }) => open === "true")) {
+    for (const part of parts.filter((key) => times[key] !== undefined)) same(String(total(rows.map((row) => row.times), part)), times[part], `${part} below ${name}`);
+  }
+}
 
 const page = await open(1280, "light");
 
@@ -162,6 +205,107 @@ await test("the filter narrows lanes and tables", async () => {
   same(await page.inputValue("#search"), "", "the cleared filter");
 });
 
+await test("a thread's details say why it was off the CPU", async () => {
+  const thread = [...report.threads].sort((a, b) => b.off_cpu.length - a.off_cpu.length)[0];
+  await choose(page, thread);
+  const words = { thread: "woken by thread", timer: "woken by timer", interrupt: "woken by interrupt", unknown: "end not known" };
+  const shown = await ranking(page, "Off the CPU in");
+  same(shown.map(({ name, note, numbers }) => [name, note, numbers[0], ...numbers.slice(1).map((title) => String(exactly(title)))]),
+    thread.off_cpu.map((row) => [row.syscall ?? "no system call", `${row.state}, ${words[row.waker]}`, row.count.toLocaleString("en"), String(row.ns), String(row.max_ns)]), "the kinds");
+  same(String(shown.reduce((all, { numbers }) => all + exactly(numbers[1]), 0n)), String(thread.sleep_ns + thread.block_ns), "their sum");
+  await page.keyboard.press("Escape");
+});
+
+await test("and whom it waited behind, all of its wait", async () => {
+  const thread = [...report.threads].sort((a, b) => b.waited_behind.length - a.waited_behind.length)[0];
+  await choose(page, thread);
+  const shown = await ranking(page, "Waited behind");
+  const expected = thread.waited_behind.map((peer) => [peer.tid === 0 ? peer.comm : nameOf(peer), String(peer.ns)]);
+  if (thread.waited_behind_unknown_ns > 0) expected.push(["not known", String(thread.waited_behind_unknown_ns)]);
+  same(shown.map(({ name, numbers }) => [name, String(exactly(numbers[1]))]), expected, "whom");
+  same(String(shown.reduce((all, { numbers }) => all + exactly(numbers[1]), 0n)), String(thread.wait_ns), "their sum");
+  same(shown.some(({ hidden }) => hidden), false, "hidden rows after a click on the rest");
+  await page.keyboard.press("Escape");
+});
+
+await test("the longest sleep for a futex leads to its place, its futex and who had that", async () => {
+  const [futex] = report.futexes;
+  const names = futex.owners.map(({ index }) => nameOf(report.threads.find((thread) => thread.index === index)));
+  const sleeper = report.threads.find((thread) => thread.off_cpu.some((row) => row.syscall === "futex" && row.waker === "thread"));
+  await choose(page, sleeper);
+  await page.evaluate(() => { document.getElementById("scroller").scrollTop = 0; });
+  const before = await picture(page);
+  await page.locator("#details tr", { hasText: "sleep, woken by thread" }).filter({ hasText: "futex" }).locator("td:last-child button").click();
+  if (await picture(page) === before) throw new Error("the timeline did not move");
+  if (await page.evaluate(() => document.getElementById("scroller").scrollTop) === 0) throw new Error("its lane is not in sight");
+  const facts = Object.fromEntries(await page.$$eval("#details .picked dt", (terms) => terms.map((term) => [term.textContent, term.nextSibling.textContent])));
+  same([facts.in, facts.for], ["futex", `futex 0x${futex.word.toString(16)}`], "the call and the futex");
+  if (!names.includes(facts["had by"])) throw new Error(`had by ${facts["had by"]}, not one of ${names}`);
+  await page.keyboard.press("0");
+  await page.keyboard.press("Escape");
+});
+
+await test("the futexes are listed by who had them", async () => {
+  const rows = report.futexes.flatMap((futex) => futex.owners.map((owner) => ({ ...owner, word: `0x${futex.word.toString(16)}`, name: nameOf(owner) })));
+  rows.sort((a, b) => b.ns - a.ns);
+  const shown = await page.$$eval("#futexes tbody tr", (lines) => lines.map((line) => Object.fromEntries([...line.cells].map((cell) => [cell.dataset.key, cell.dataset.value ?? cell.textContent]))));
+  same(shown.map((row) => [row.futex, row.owner, row.waits, row.ns, row.owner_run_ns, row.owner_wait_ns]),
+    rows.map((row) => [row.word, row.name, ...[row.waits, row.ns, row.run_ns, row.wait_ns].map(String)]), "rows");
+  await page.locator("#futexes tbody button").first().click();
+  same(await text(page, "#details h3"), rows[0].name, "who had the first");
+  const had = await ranking(page, "Had while others slept for it");
+  same(had.map(({ name, numbers }) => [name, String(exactly(numbers[1]))]), [[rows[0].word, String(rows[0].ns)]], "what it had");
+  await page.keyboard.press("Escape");
+});
+
+await test("by cgroup, the threads below each add up to what it did", async () => {
+  await page.click('#threads button[data-key="run_ns"]');
+  await page.keyboard.press("g");
+  same(await page.getAttribute("#by-cgroup", "aria-pressed"), "true", "the switch");
+  let list = await groups(page);
+  same(list.map(({ name, times }) => [name, times.run_ns, times.wait_ns]),
+    report.cgroups.map((cgroup) => [cgroupName(cgroup), String(cgroup.run_ns), String(cgroup.wait_ns)]), "the cgroups");
+  for (const part of parts) {
+    const foot = await page.locator(`#threads tfoot td[data-key="${part}"]`);
+    if (await foot.count() > 0) same(await foot.getAttribute("data-value"), String(total(report.threads, part)), `${part} of all`);
+  }
+  for (let i = 0; i < list.length; ++i) await page.locator("#threads [data-group]").nth(i).click();
+  list = await groups(page);
+  same(list.every(({ open }) => open === "true"), true, "all are open");
+  addsUp(list);
+  // The writer went from one to another.
+  same(list.filter(({ rows }) => rows.some(({ kind }) => kind.includes("moved"))).length, 2, "cgroups that threads moved between");
+  if (report.threads.length > 1000) same(list.some(({ rows }) => rows.some(({ name }) => / other threads$/.test(name))), true, "threads that are not shown");
+  same(await page.evaluate(() => document.querySelectorAll("#threads img, #details img").length), 0, "elements made of paths");
+});
+
+await test("and they do when a filter leaves some of them out", async () => {
+  await page.keyboard.press("/");
+  await page.keyboard.type("/pool.slice");
+  same((await groups(page)).map(({ name }) => name), ["/pool.slice"], "by the path");
+  for (let i = 0; i < 11; ++i) await page.keyboard.press("Backspace");
+  await page.keyboard.type("pool-1");
+  const list = await groups(page);
+  same(list.map(({ name }) => name), ["/pool.slice"], "by the name");
+  same(list[0].rows.some(({ name }) => / other threads?$/.test(name)), true, "the others are one row");
+  addsUp(list);
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("g");
+  same(await page.getAttribute("#by-cgroup", "aria-pressed"), "false", "the switch");
+});
+
+await test("a thread leads to its cgroup, and tells its tid in its namespace", async () => {
+  const thread = report.threads.find((one) => one.namespace !== undefined);
+  await choose(page, thread);
+  if (!(await text(page, "#details")).includes(`tid ${thread.namespace.tid}, pid ${thread.namespace.pid}`)) throw new Error("nothing on its namespace");
+  await page.locator("#details dl button", { hasText: cgroupName(report.cgroups.find(({ cgroup_id }) => cgroup_id === thread.cgroup_id)) }).click();
+  same(await page.evaluate(() => document.activeElement?.dataset.group), String(thread.cgroup_id), "the cgroup with the focus");
+  const group = (await groups(page)).find(({ rows }) => rows.some(({ name }) => name === nameOf(thread)));
+  if (thread.cgroup_id !== undefined && group?.open !== "true") throw new Error("its cgroup is not open");
+  await page.keyboard.press("g");
+  await page.keyboard.press("Escape");
+});
+
 await test("findings lead to their place", async () => {
   const button = page.locator("#findings button").first();
   if (await button.count() === 0) return;
@@ -190,6 +334,24 @@ await test("nothing is wider than a phone", async () => {
   same(await narrow.evaluate(() => document.documentElement.scrollWidth <= 400), true, "no sideways scrolling");
   if (pictures) await narrow.screenshot({ path: join(pictures, "narrow-dark.png") });
   await narrow.close();
+});
+
+await test("times beyond what a double holds stay exact", async () => {
+  const [cgroup] = report.cgroups;
+  const exact = "9007199254740993";
+  const altered = join(profile, "altered.html");
+  const source = await readFile(html, "utf8");
+  const before = `"run_ns":${cgroup.run_ns},"wait_ns":${cgroup.wait_ns},"sleep_ns":${cgroup.sleep_ns},`;
+  if (source.split(before).length !== 2) throw new Error("the cgroup's times are not in the page once");
+  await writeFile(altered, source.replace(before, `"run_ns":${cgroup.run_ns},"wait_ns":${cgroup.wait_ns},"sleep_ns":${exact},`));
+  const other = await open(1280, "light", altered);
+  await other.keyboard.press("g");
+  const list = await groups(other);
+  same(list[0].times.sleep_ns, exact, "sleep_ns");
+  same(list.map(({ name }) => name), report.cgroups.map(cgroupName), "the paths");
+  await other.locator("#threads [data-group]").first().click();
+  addsUp(await groups(other));
+  await other.close();
 });
 
 await test("light and dark differ", async () => {

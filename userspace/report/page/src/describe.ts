@@ -107,7 +107,7 @@ function off(model: Model, lane: Lane, cell: number): Description {
   if (futex !== undefined) {
     const owner = cells.by[cell]!;
     facts.push(["for", futex === "several" ? "several futexes" : `futex ${futex}`],
-      ["which had", owner === none ? "not known" : model.threadName(owner)]);
+      ["had by", owner === none ? "not known" : model.threadName(owner)]);
   }
   if ((state === "sleep" || state === "block") && (cells.flags[cell]! & endCut) === 0) facts.push(["woken by", waker(model, cell)]);
   if (state === "wait") {

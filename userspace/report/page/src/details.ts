@@ -2,17 +2,33 @@
 // The panel beside the timeline: what is selected, in numbers.
 
 import { histogram, sum } from "./charts";
-import { sliceEnds, states, userStates } from "./data";
+import { byTimer, endCut, none, sliceEnds, states, userStates, type Lane } from "./data";
 import { describeCell } from "./describe";
 import { fill, h, replace, shareBar } from "./dom";
-import { grouped, humanNs, percent } from "./format";
-import type { Model } from "./model";
+import { exactNs, futexName, grouped, humanNs, percent } from "./format";
+import { cgroupKey, type Model } from "./model";
 import { readTheme, type Theme } from "./theme";
 import type { Peer, ThreadReport, UserReport } from "./types";
 
+// A row of a ranked table: what, and its numbers; the bar is its share of the whole.
+interface Ranked {
+  name: string | Node;
+  note?: string;
+  share?: number;
+  numbers: (string | Node)[];
+}
+
+const firstRanks = 8;
+const wakers: Record<string, string> = {
+  thread: "woken by thread", timer: "woken by timer", interrupt: "woken by interrupt", unknown: "end not known",
+};
+
+const time = (ns: number): HTMLElement => h("span", { title: exactNs(ns) }, humanNs(ns));
+
 export class Details {
   constructor(private readonly model: Model, private readonly box: HTMLElement,
-    private readonly jump: (from: number, to: number) => void) {
+    private readonly jump: (from: number, to: number) => void, private readonly reveal: (thread: number) => void,
+    private readonly showCgroup: (key: string) => void) {
     model.on(["selection", "theme"], () => this.show());
     this.show();
   }
@@ -53,7 +69,10 @@ export class Details {
       thread.nice ? `nice ${thread.nice}` : "", thread.kernel_thread ? "kernel thread" : "", thread.exited ? "exited" : ""].filter(Boolean).join(" · ");
     this.head(this.model.threadName(thread.index), note);
     this.times(states.map((name, i) => ({ name, ns: thread[`${name}_ns`], color: theme.state[i]! })), thread.wall_ns);
-    const facts: [string, string | Node][] = [["slices", grouped(thread.slices)]];
+    const facts: [string, string | Node][] = [];
+    if (this.model.report.cgroups !== undefined) facts.push(["cgroup", this.cgroup(cgroupKey(thread.cgroup_id))]);
+    if (thread.namespace !== undefined) facts.push(["in its namespace", `tid ${thread.namespace.tid}, pid ${thread.namespace.pid}`]);
+    facts.push(["slices", grouped(thread.slices)]);
     if (thread.nominal_slice_ns) facts.push(["nominal slice", humanNs(thread.nominal_slice_ns)]);
     if (thread.slice_max_ns > 0) facts.push(["longest slice", this.link(thread.slice_max_ns, thread.slice_max_at_ns)]);
     if (thread.wait_max_ns > 0) {
@@ -64,8 +83,11 @@ export class Details {
     if (thread.migrations > 0) facts.push(["changed CPU", `${grouped(thread.migrations)} times`]);
     fill(this.box, h("dl", { class: "facts" }, ...facts.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])));
     this.ends(thread, theme);
+    this.offCpu(thread);
+    this.peers("Waited behind", "for", thread.waited_behind, thread.wait_ns, thread.waited_behind_unknown_ns);
     this.peers("Preempted by", "then waited", thread.preempted_by);
     this.peers("Woken by", "after", thread.woken_by);
+    this.hadFutexes(thread);
     fill(this.box, histogram("Slice length", thread.slice_hist, theme.state[0]!), histogram("Wait length", thread.wait_hist, theme.state[1]!));
   }
 
@@ -90,21 +112,90 @@ export class Details {
     fill(this.box, list);
   }
 
-  private peers(title: string, what: string, peers: Peer[]): void {
-    if (peers.length === 0) return;
-    const table = h("table", { class: "small" }, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, title),
-      h("th", { scope: "col", class: "number" }, "times"), h("th", { scope: "col", class: "number" }, what))));
-    const body = h("tbody");
-    for (const peer of peers.slice(0, 8)) {
-      const name = peer.comm === undefined ? `tid ${peer.tid}` : `${peer.comm}/${peer.tid}`;
+  private cgroup(key: string): HTMLElement {
+    return h("button", { type: "button", class: "link", click: () => this.showCgroup(key) }, this.model.cgroupName(key));
+  }
+
+  // The most of it; the rest at a click.
+  private ranked(title: string, heads: string[], rows: Ranked[], color: string): void {
+    if (rows.length === 0) return;
+    const lines = rows.map(({ name, note, share, numbers }, i) => h("tr", { hidden: i >= firstRanks, tabindex: i === firstRanks ? "-1" : null },
+      h("td", {}, name, note === undefined ? null : h("div", { class: "faint" }, note),
+        share === undefined ? null : shareBar([{ name: percent(share, 1), ns: share, color }], 1)),
+      ...numbers.map((number) => h("td", { class: "number" }, number))));
+    fill(this.box, h("table", { class: "small" }, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, title),
+      ...heads.map((head) => h("th", { scope: "col", class: "number" }, head)))), h("tbody", {}, ...lines)));
+    if (rows.length <= firstRanks) return;
+    const more = h("button", { type: "button", class: "link", click: () => {
+      for (const line of lines) line.hidden = false;
+      lines[firstRanks]!.focus();
+      more.remove();
+    } }, `and ${grouped(rows.length - firstRanks)} more`);
+    fill(this.box, more);
+  }
+
+  private peers(title: string, what: string, peers: Peer[], whole?: number, unknown = 0): void {
+    const rows: Ranked[] = peers.map((peer) => {
+      // What is no thread has no tid.
+      const name = peer.tid === 0 && peer.comm !== undefined ? peer.comm : peer.comm === undefined ? `tid ${peer.tid}` : `${peer.comm}/${peer.tid}`;
       const known = peer.index !== undefined && this.model.threads.has(peer.index);
-      fill(body, h("tr", {}, h("td", {}, known
-        ? h("button", { type: "button", class: "link", click: () => this.model.select({ thread: peer.index! }) }, name) : name),
-      h("td", { class: "number" }, grouped(peer.count)), h("td", { class: "number" }, humanNs(peer.ns))));
+      return {
+        name: known ? h("button", { type: "button", class: "link", click: () => this.model.select({ thread: peer.index! }) }, name) : name,
+        numbers: [grouped(peer.count), time(peer.ns)], ...(whole ? { share: peer.ns / whole } : {}),
+      };
+    });
+    if (unknown > 0) rows.push({ name: "not known", numbers: ["", time(unknown)], ...(whole ? { share: unknown / whole } : {}) });
+    this.ranked(title, ["times", what], rows, readTheme().state[1]!);
+  }
+
+  private offCpu(thread: ThreadReport): void {
+    const whole = thread.sleep_ns + thread.block_ns;
+    const lane = this.model.threadLanes.get(thread.index);
+    const cells = this.cellsOf(thread);
+    const noCall = this.model.report.syscalls_known ? "no system call" : "call not known";
+    this.ranked("Off the CPU in", ["times", "time", "longest"], thread.off_cpu.map((row) => {
+      const cell = row.others ? undefined : cells.get(`${row.state} ${row.waker} ${row.max_ns} ${row.syscall ?? ""}`);
+      return {
+        name: row.others ? "other kinds" : row.syscall ?? noCall,
+        ...(row.others ? {} : { note: `${row.state}, ${wakers[row.waker ?? ""] ?? wakers["unknown"]!}` }),
+        share: row.ns / Math.max(1, whole),
+        numbers: [grouped(row.count), time(row.ns), cell === undefined || lane === undefined ? time(row.max_ns)
+          : h("button", { type: "button", class: "link", title: exactNs(row.max_ns), click: () => this.showCell(thread, lane, cell) }, humanNs(row.max_ns))],
+      };
+    }), readTheme().accent);
+  }
+
+  // Its sleeps and blocks that are drawn as they were, by kind and length; the first of those that are alike.
+  private cellsOf(thread: ThreadReport): Map<string, number> {
+    const found = new Map<string, number>();
+    const lane = this.model.threadLanes.get(thread.index);
+    const { cells, whys } = this.model.data.pictures;
+    for (let i = lane?.last ?? 0; lane !== undefined && --i >= lane.first;) {
+      const state = states[cells.value[i]!];
+      if (cells.count[i] !== 1 || (state !== "sleep" && state !== "block")) continue;
+      const flags = cells.flags[i]!;
+      const waker = (flags & endCut) !== 0 ? "unknown" : (flags & byTimer) !== 0 ? "timer" : cells.other[i] === none ? "interrupt" : "thread";
+      found.set(`${state} ${waker} ${cells.end[i]! - cells.begin[i]!} ${whys[cells.why[i]!]?.[0] ?? ""}`, i);
     }
-    fill(table, body);
-    fill(this.box, table);
-    if (peers.length > 8) fill(this.box, h("p", { class: "faint" }, `and ${grouped(peers.length - 8)} more`));
+    return found;
+  }
+
+  private showCell(thread: ThreadReport, lane: Lane, cell: number): void {
+    const { cells } = this.model.data.pictures;
+    this.model.select({ thread: thread.index, lane, cell });
+    this.jump(cells.begin[cell]!, cells.end[cell]!);
+    this.reveal(thread.index);
+  }
+
+  private hadFutexes(thread: ThreadReport): void {
+    const rows = (this.model.report.futexes ?? []).flatMap((futex) => futex.owners.filter(({ index }) => index === thread.index).map((owner) => ({
+      name: futexName(futex.word),
+      note: `meanwhile it ran ${humanNs(owner.run_ns)}, waited ${humanNs(owner.wait_ns)}, slept ${humanNs(owner.sleep_ns + owner.block_ns)}` +
+        (owner.unknown_ns > 0 ? `, unknown ${humanNs(owner.unknown_ns)}` : ""),
+      ns: owner.ns,
+      numbers: [grouped(owner.waits), time(owner.ns)],
+    }))).sort((a, b) => b.ns - a.ns);
+    this.ranked("Had while others slept for it", ["sleeps", "time"], rows, readTheme().accent);
   }
 
   private user(user: UserReport, theme: Theme): void {

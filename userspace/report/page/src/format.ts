@@ -19,8 +19,13 @@ export function shortNs(ns: number): string {
   return `${Math.round(ns)} ns`;
 }
 
-export function grouped(n: number): string {
-  return Math.round(n).toString().replace(/\B(?=(\d{3})+$)/g, ",");
+export function grouped(n: number | bigint): string {
+  return (typeof n === "bigint" ? n : Math.round(n)).toString().replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
+// For titles; a double is exact up to 104 days.
+export function exactNs(ns: number | bigint): string {
+  return `${typeof ns === "number" && !Number.isSafeInteger(ns) ? "about " : ""}${grouped(ns)} ns`;
 }
 
 export function percent(part: number, whole: number): string {
@@ -30,6 +35,11 @@ export function percent(part: number, whole: number): string {
   if (value < 0.1) return "<0.1 %";
   if (value < 100 && value > 99.9) return ">99.9 %";
   return `${value.toFixed(1)} %`;
+}
+
+// A word that a thread slept for; without an address several at once.
+export function futexName(word: number | string | undefined): string {
+  return word === undefined ? "several" : `0x${BigInt(word).toString(16)}`;
 }
 
 export function humanBytes(bytes: number): string {

@@ -41,6 +41,9 @@ export function listenToKeys(model: Model, timeline: Timeline): void {
     a: () => model.pan(-0.2), d: () => model.pan(0.2),
     0: all, f: showSelected,
     "[": () => step(model, timeline, -1), "]": () => step(model, timeline, 1),
+    g: () => {
+      if (model.report.cgroups !== undefined) model.group(!model.byCgroup);
+    },
     "/": () => search.focus(), "?": () => help.showModal(),
     Escape: () => model.select({}),
   };

@@ -2,7 +2,7 @@
 import { load } from "./data";
 import { Details } from "./details";
 import { byId, fill, h, replace } from "./dom";
-import { shortNs } from "./format";
+import { grouped, shortNs } from "./format";
 import { listenToKeys } from "./keys";
 import { Model } from "./model";
 import { Overview } from "./overview";
@@ -36,6 +36,20 @@ function showLegend(box: HTMLElement, users: boolean): void {
   fill(box, h("span", {}, h("i", { class: "corner" }), "did not end by itself"));
 }
 
+function showGrouping(model: Model, button: HTMLElement, note: HTMLElement): void {
+  const missed = model.report.cgroup_moves_missed ?? 0;
+  const show = (): void => {
+    button.setAttribute("aria-pressed", String(model.byCgroup));
+    note.hidden = !model.byCgroup || missed === 0;
+  };
+  button.hidden = model.report.cgroups === undefined;
+  button.addEventListener("click", () => model.group(!model.byCgroup));
+  note.textContent = `${missed === 1 ? "1 thread" : `${grouped(missed)} threads`} went from one cgroup to another unseen: ` +
+    "until it showed, their time counts for the one that they had left.";
+  model.on(["grouping"], show);
+  show();
+}
+
 async function start(): Promise<void> {
   const model = new Model(await load());
   showHeader(model, byId("title"), byId("facts"));
@@ -56,8 +70,15 @@ async function start(): Promise<void> {
     timeline.reveal(thread, user);
     byId("timeline").scrollIntoView({ block: "nearest" });
   };
-  new Details(model, byId("details"), jump);
-  showTables(model, { threads: byId("threads"), cpus: byId("cpus"), users: byId("users"), usersSection: byId("users-section") }, reveal);
+  const search = byId("search") as HTMLInputElement;
+  const threadTable = showTables(model, { threads: byId("threads"), cpus: byId("cpus"), cpusSection: byId("cpus-section"), users: byId("users"), usersSection: byId("users-section"),
+    futexes: byId("futexes"), futexesNote: byId("futexes-note"), futexesSection: byId("futexes-section") }, reveal);
+  new Details(model, byId("details"), jump, (thread) => timeline.reveal(thread, null), (cgroup) => {
+    search.value = "";
+    model.setFilter("");
+    threadTable.reveal(cgroup);
+  });
+  showGrouping(model, byId("by-cgroup"), byId("moves-missed"));
   showFindings(model, byId("findings-section"), byId("findings"), (finding: Finding) => {
     model.select({ thread: finding.thread_index ?? null, user: finding.user_thread_index ?? null });
     reveal(finding.thread_index ?? null, finding.user_thread_index ?? null);
@@ -67,7 +88,6 @@ async function start(): Promise<void> {
   showClaims(model, byId("claims-section"), byId("claims"));
   listenToKeys(model, timeline);
 
-  const search = byId("search") as HTMLInputElement;
   search.addEventListener("input", () => model.setFilter(search.value));
   const note = byId("note");
   const say = (): void => {

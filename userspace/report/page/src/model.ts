@@ -2,7 +2,8 @@
 // What the page shows and what is chosen in it; the parts listen, and never call each other.
 
 import type { Data, Lane } from "./data";
-import type { CpuReport, Report, ThreadReport, UserReport } from "./types";
+import { futexName } from "./format";
+import type { CpuReport, Exact, FutexReport, Report, ThreadReport, UserReport } from "./types";
 
 export interface Selection {
   thread: number | null;  // index
@@ -11,7 +12,9 @@ export interface Selection {
   cell: number | null;
 }
 
-export type Change = "view" | "selection" | "filter" | "theme";
+export type Change = "view" | "selection" | "filter" | "grouping" | "theme";
+
+export const cgroupKey = (id: Exact | undefined): string => String(id ?? 0);
 
 export class Model {
   readonly report: Report;
@@ -29,6 +32,9 @@ export class Model {
   to: number;
   selection: Selection = { thread: null, user: null, lane: null, cell: null };
   filter = "";
+  byCgroup = false;                            // the table of threads
+  readonly openCgroups = new Set<string>();    // of it, by key
+  private readonly paths = new Map<string, string>();
   private readonly listeners: [Change[], () => void][] = [];
 
   constructor(readonly data: Data) {
@@ -37,6 +43,7 @@ export class Model {
     for (const thread of this.report.threads) this.threads.set(thread.index, thread);
     for (const user of this.report.user_threads) this.users.set(user.index, user);
     for (const cpu of this.report.cpus) this.cpus.set(cpu.cpu, cpu);
+    for (const { cgroup_id, path } of this.report.cgroups ?? []) if (path !== undefined) this.paths.set(cgroupKey(cgroup_id), path);
     for (const lane of this.lanes) {
       const map = lane.kind === "cpu" ? this.cpuLanes : lane.kind === "thread" ? this.threadLanes : this.userLanes;
       map.set(lane.index, lane);
@@ -89,6 +96,16 @@ export class Model {
     this.tell("filter");
   }
 
+  group(byCgroup: boolean): void {
+    this.byCgroup = byCgroup;
+    this.tell("grouping");
+  }
+
+  // The same words as cgroup_label() of the program.
+  cgroupName(key: string): string {
+    return this.paths.get(key) ?? (key === "0" ? "unknown" : `unknown (id ${key})`);
+  }
+
   themeChanged(): void {
     this.tell("theme");
   }
@@ -108,7 +125,14 @@ export class Model {
   matchesThread(thread: ThreadReport): boolean {
     const f = this.filter;
     return f === "" || (thread.comm ?? "").toLowerCase().includes(f) || String(thread.tid) === f ||
-      String(thread.pid) === f || `${thread.comm ?? "tid"}/${thread.tid}`.toLowerCase().includes(f);
+      String(thread.pid) === f || `${thread.comm ?? "tid"}/${thread.tid}`.toLowerCase().includes(f) ||
+      (this.paths.get(cgroupKey(thread.cgroup_id)) ?? "").toLowerCase().includes(f);
+  }
+
+  // By its address, its process, or who had it.
+  matchesFutex(futex: FutexReport, owner: number | null): boolean {
+    const f = this.filter, thread = owner === null ? undefined : this.threads.get(owner);
+    return f === "" || String(futex.pid) === f || futexName(futex.word).includes(f) || (thread !== undefined && this.matchesThread(thread));
   }
 
   matchesUser(user: UserReport): boolean {

@@ -1,113 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Tables that sort by any column; each number keeps its exact value in its title.
+// The tables below the timeline.
 
-import { fill, h, replace } from "./dom";
-import { grouped, humanNs, percent } from "./format";
+import { ThreadTable } from "./cgroups";
+import { futexName, grouped, humanNs } from "./format";
 import type { Model } from "./model";
-import type { CpuReport, ThreadReport, UserReport } from "./types";
+import { count, ns, SortedTable, type Column } from "./sorted";
+import type { CpuReport, FutexOwner, FutexReport, ThreadReport, UserReport } from "./types";
 
-type Kind = "text" | "ns" | "count" | "share";
-
-interface Column<T> {
-  key: string;
-  title: string;
-  kind: Kind;
-  value: (row: T) => string | number | undefined;
-  hint?: string;
-  always?: boolean;  // stays when every value is 0
-}
-
-const firstRows = 100;
-
-class SortedTable<T> {
-  private sort: string;
-  private down = true;
-  private all = false;
-
-  constructor(private readonly box: HTMLElement, private readonly caption: string, private readonly columns: Column<T>[],
-    private readonly rows: T[], sort: string, private readonly matches: (row: T) => boolean,
-    private readonly selected: (row: T) => boolean, private readonly choose: ((row: T) => void) | null) {
-    this.sort = sort;
-    this.down = columns.find(({ key }) => key === sort)?.kind !== "text";
-    // A column in which nothing ever happened says so once, by its absence.
-    this.columns = columns.filter((column) => column.always || rows.some((row) => {
-      const value = column.value(row);
-      return value !== undefined && value !== "" && value !== 0;
-    }));
-    this.draw();
-  }
-
-  draw(): void {
-    const column = this.columns.find(({ key }) => key === this.sort) ?? this.columns[0]!;
-    const rows = this.rows.filter(this.matches);
-    const direction = this.down ? -1 : 1;
-    rows.sort((a, b) => {
-      const x = column.value(a), y = column.value(b);
-      if (x === undefined || y === undefined) return Number(x === undefined) - Number(y === undefined);
-      return typeof x === "number" && typeof y === "number" ? (x - y) * direction : String(x).localeCompare(String(y)) * direction;
-    });
-    const shown = this.all ? rows : rows.slice(0, firstRows);
-    const table = h("table", {}, h("caption", {}, this.caption), h("thead", {}, this.head()));
-    const body = h("tbody");
-    for (const row of shown) body.append(this.row(row));
-    table.append(body);
-    replace(this.box, h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": this.caption }, table));
-    if (shown.length < rows.length) {
-      fill(this.box, h("p", {}, h("button", { type: "button", click: () => { this.all = true; this.draw(); } },
-        `Show all ${grouped(rows.length)}`), h("span", { class: "faint" }, ` ${firstRows} are shown`)));
-    } else if (rows.length === 0) {
-      fill(this.box, h("p", { class: "faint" }, "Nothing matches the filter."));
-    }
-  }
-
-  private head(): HTMLElement {
-    const row = h("tr");
-    for (const { key, title, kind, hint } of this.columns) {
-      const active = key === this.sort;
-      row.append(h("th", { scope: "col", class: kind === "text" ? "" : "number", "aria-sort": active ? (this.down ? "descending" : "ascending") : null },
-        h("button", { type: "button", class: "plain", title: hint ?? null, "data-key": key, click: () => this.sortBy(key, kind) },
-          title, h("span", { class: "arrow", "aria-hidden": "true" }, active ? (this.down ? " ↓" : " ↑") : ""))));
-    }
-    return row;
-  }
-
-  private sortBy(key: string, kind: Kind): void {
-    this.down = key === this.sort ? !this.down : kind !== "text";
-    this.sort = key;
-    this.draw();
-    this.box.querySelector<HTMLElement>(`[data-key="${key}"]`)?.focus();
-  }
-
-  private row(row: T): HTMLElement {
-    const line = h("tr", { class: this.selected(row) ? "selected" : "" });
-    this.columns.forEach(({ key, kind, value }, i) => {
-      const is = value(row);
-      const text = is === undefined ? "" : kind === "ns" ? (is === 0 ? "–" : humanNs(Number(is)))
-        : kind === "count" ? (is === 0 ? "–" : grouped(Number(is))) : kind === "share" ? percent(Number(is), 1) : String(is);
-      const cell = h("td", { class: kind === "text" ? "" : "number", "data-key": key,
-        title: kind === "ns" && is !== undefined ? `${grouped(Number(is))} ns` : null, "data-value": typeof is === "number" ? is : null });
-      const choose = this.choose;
-      if (i === 0 && choose !== null) cell.append(h("button", { type: "button", class: "link", click: () => choose(row) }, text));
-      else cell.textContent = text;
-      line.append(cell);
-    });
-    return line;
-  }
-}
-
-const ns = <T>(key: keyof T & string, title: string, hint?: string): Column<T> =>
-  ({ key, title, kind: "ns", value: (row) => row[key] as number, ...(hint === undefined ? {} : { hint }) });
-const count = <T>(key: keyof T & string, title: string, hint?: string): Column<T> =>
-  ({ key, title, kind: "count", value: (row) => row[key] as number, ...(hint === undefined ? {} : { hint }) });
-
-function threadColumns(model: Model): Column<ThreadReport>[] {
+function threadColumns(model: Model, choose: (index: number) => void): Column<ThreadReport>[] {
   const most = (thread: ThreadReport): string | undefined => {
     const [best] = Object.entries(thread.ends).sort((a, b) => b[1] - a[1]);
     return best !== undefined && best[1] > 0 ? best[0] : undefined;
   };
   return [
-    { key: "name", title: "Thread", kind: "text", value: (row) => model.threadName(row.index), always: true },
+    { key: "name", title: "Thread", kind: "text", value: (row) => model.threadName(row.index), always: true, choose: (row) => () => choose(row.index) },
     { key: "pid", title: "pid", kind: "text", value: (row) => row.pid },
+    { key: "ns_tid", title: "Tid in ns", kind: "text", value: (row) => row.namespace?.tid, hint: "as its own pid namespace sees it" },
     { key: "policy", title: "Policy", kind: "text", value: (row) => row.policy && `${row.policy}${row.nice ? ` ${row.nice > 0 ? "+" : ""}${row.nice}` : ""}` },
     { ...ns<ThreadReport>("run_ns", "Run"), always: true },
     { key: "share", title: "Run %", kind: "share", value: (row) => (row.wall_ns > 0 ? row.run_ns / row.wall_ns : 0), hint: "of its wall time" },
@@ -124,15 +32,73 @@ function threadColumns(model: Model): Column<ThreadReport>[] {
   ];
 }
 
-export function showTables(model: Model, boxes: { threads: HTMLElement; cpus: HTMLElement; users: HTMLElement; usersSection: HTMLElement },
-  reveal: (thread: number | null, user: number | null) => void): void {
+// The futexes, by who had them: what is left of a futex is where that is not known.
+interface Had {
+  futex: FutexReport;
+  owner: number | null;  // index
+  waits: number;
+  ns: number;
+  times: FutexOwner | null;
+}
+
+function futexRows(futexes: FutexReport[]): Had[] {
+  return futexes.flatMap((futex) => {
+    const rows: Had[] = futex.owners.map((owner) => ({ futex, owner: owner.index, waits: owner.waits, ns: owner.ns, times: owner }));
+    const sum = (key: "waits" | "ns"): number => futex.owners.reduce((all, owner) => all + owner[key], 0);
+    const left: Had = { futex, owner: null, waits: futex.waits - sum("waits"), ns: futex.ns - sum("ns"), times: null };
+    return left.waits > 0 ? [...rows, left] : rows;
+  });
+}
+
+function futexColumns(model: Model, choose: (index: number) => void): Column<Had>[] {
+  const of = (key: "run_ns" | "wait_ns" | "unknown_ns") => (row: Had): number | undefined => row.times?.[key];
+  return [
+    { key: "futex", title: "Futex", kind: "text", value: (row) => futexName(row.futex.word), hint: "its address in the process", always: true },
+    { key: "pid", title: "pid", kind: "text", value: (row) => row.futex.pid },
+    { key: "owner", title: "Had by", kind: "text", value: (row) => (row.owner === null ? "unknown" : model.threadName(row.owner)), always: true,
+      choose: ({ owner }) => (owner !== null && model.threads.has(owner) ? () => choose(owner) : null) },
+    { key: "waits", title: "Sleeps", kind: "count", value: (row) => row.waits, hint: "for it, while this thread had it", always: true },
+    { key: "ns", title: "Time", kind: "ns", value: (row) => row.ns, hint: "of these sleeps", always: true },
+    { key: "owner_run_ns", title: "It ran", kind: "ns", value: of("run_ns"), hint: "what its owner did meanwhile" },
+    { key: "owner_wait_ns", title: "Waited", kind: "ns", value: of("wait_ns"), hint: "its owner, for a CPU, meanwhile" },
+    { key: "owner_off_ns", title: "Slept", kind: "ns", value: ({ times }) => (times === null ? undefined : times.sleep_ns + times.block_ns), hint: "its owner, meanwhile" },
+    { key: "owner_unknown_ns", title: "Unknown", kind: "ns", value: of("unknown_ns"), hint: "what its owner did is not known" },
+    { key: "max_ns", title: "Longest", kind: "ns", value: (row) => row.futex.max_ns, hint: "sleep for this futex, whoever had it" },
+  ];
+}
+
+function showFutexes(model: Model, box: HTMLElement, note: HTMLElement, choose: (index: number) => void): SortedTable<Had> {
+  const futexes = model.report.futexes ?? [];
+  const table = new SortedTable<Had>(box, "Futexes", futexColumns(model, choose), futexRows(futexes), "ns",
+    ({ futex, owner }) => model.matchesFutex(futex, owner), (row) => row.owner !== null && row.owner === model.selection.thread);
+  const listed = futexes.reduce((all, { ns }) => all + ns, 0), all = model.report.futex_ns ?? 0;
+  note.textContent = `Threads slept ${humanNs(all)} for futexes${listed < all ? `, ${humanNs(listed)} of it for the ${grouped(futexes.length)} listed` : ""}.`;
+  return table;
+}
+
+export interface TableBoxes {
+  threads: HTMLElement;
+  cpus: HTMLElement;
+  cpusSection: HTMLElement;
+  users: HTMLElement;
+  usersSection: HTMLElement;
+  futexes: HTMLElement;
+  futexesNote: HTMLElement;
+  futexesSection: HTMLElement;
+}
+
+// The table of threads can be asked to show a cgroup.
+export function showTables(model: Model, boxes: TableBoxes, reveal: (thread: number | null, user: number | null) => void): ThreadTable {
   const { report } = model;
-  const tables: { draw(): void }[] = [];
-  tables.push(new SortedTable<ThreadReport>(boxes.threads, "Threads", threadColumns(model), report.threads, "run_ns",
-    (row) => model.matchesThread(row), (row) => row.index === model.selection.thread, (row) => {
-      model.select({ thread: row.index });
-      reveal(row.index, null);
-    }));
+  const tables: { draw(): void; mark(): void }[] = [];
+  const choose = (index: number): void => {
+    model.select({ thread: index });
+    reveal(index, null);
+  };
+  const threads = new ThreadTable(model, boxes.threads, threadColumns(model, choose));
+  tables.push(threads);
+  model.on(["grouping"], () => threads.draw());
+  boxes.cpusSection.hidden = report.cpus.length === 0;
   new SortedTable<CpuReport>(boxes.cpus, "CPUs", [
     { key: "cpu", title: "CPU", kind: "text", value: (row) => row.cpu, always: true },
     { ...ns<CpuReport>("run_ns", "Run"), always: true },
@@ -140,11 +106,15 @@ export function showTables(model: Model, boxes: { threads: HTMLElement; cpus: HT
     { ...ns<CpuReport>("idle_ns", "Idle"), always: true },
     ns("unknown_ns", "Unknown", "records are missing"),
     { ...count<CpuReport>("switches", "Switches"), always: true },
-  ], report.cpus, "cpu", () => true, () => false, null);
+  ], report.cpus, "cpu", () => true, () => false).draw();
   boxes.usersSection.hidden = report.user_threads.length === 0;
   if (report.user_threads.length > 0) {
     tables.push(new SortedTable<UserReport>(boxes.users, "User threads", [
-      { key: "name", title: "User thread", kind: "text", value: (row) => model.userName(row.index), always: true },
+      { key: "name", title: "User thread", kind: "text", value: (row) => model.userName(row.index), always: true,
+        choose: (row) => () => {
+          model.select({ user: row.index });
+          reveal(null, row.index);
+        } },
       { key: "runtime", title: "Runtime", kind: "text", value: (row) => row.runtime },
       { key: "pid", title: "pid", kind: "text", value: (row) => row.pid },
       { ...ns<UserReport>("running_ns", "Running"), always: true },
@@ -156,10 +126,13 @@ export function showTables(model: Model, boxes: { threads: HTMLElement; cpus: HT
       ns("unknown_ns", "Unknown", "records are missing"),
       ns("wall_ns", "Wall"),
       count("switches", "Switches"),
-    ], report.user_threads, "hostage_ns", (row) => model.matchesUser(row), (row) => row.index === model.selection.user, (row) => {
-      model.select({ user: row.index });
-      reveal(null, row.index);
-    }));
+    ], report.user_threads, "hostage_ns", (row) => model.matchesUser(row), (row) => row.index === model.selection.user));
   }
-  model.on(["filter", "selection"], () => tables.forEach((table) => table.draw()));
+  boxes.futexesSection.hidden = !report.futexes?.length;
+  if (report.futexes?.length) tables.push(showFutexes(model, boxes.futexes, boxes.futexesNote, choose));
+  const draw = (): void => tables.forEach((table) => table.draw());
+  model.on(["filter"], draw);
+  model.on(["selection"], () => tables.forEach((table) => table.mark()));
+  draw();
+  return threads;
 }

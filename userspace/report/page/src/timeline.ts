@@ -381,10 +381,10 @@ export class Timeline {
   }
 
   // From everything down to the bare state, for the room there is.
-  private lengthLabels(state: string, cell: number, more: string): string[] {
+  private lengthLabels(state: string, cell: number, ...more: string[]): string[] {
     const { cells } = this.model.data.pictures;
     const length = `${state} ${shortNs(cells.end[cell]! - cells.begin[cell]!)}`;
-    return [length + more, length, state];
+    return [...more.map((_, i) => length + more.slice(0, more.length - i).join("")), length, state];
   }
 
   private threadLabels(cell: number): string[] {
@@ -394,8 +394,8 @@ export class Timeline {
       const other = cells.other[cell]!;
       const timer = (cells.flags[cell]! & byTimer) !== 0;
       const call = this.model.data.pictures.whys[cells.why[cell]!]?.[0] ?? "";
-      return this.lengthLabels(state, cell, (call === "" ? "" : ` in ${call}`) +
-        (state === "wait" ? "" : timer ? ", woken by timer" : other === none ? "" : `, woken by ${this.model.threadName(other)}`));
+      return this.lengthLabels(state, cell, call === "" ? "" : ` in ${call}`,
+        state === "wait" ? "" : timer ? ", woken by timer" : other === none ? "" : `, woken by ${this.model.threadName(other)}`);
     }
     const by = cells.by[cell]!;
     const ended = (cells.flags[cell]! & endCut) !== 0 ? "" : `, ${sliceEnds[cells.reason[cell]!] ?? ""}`;
