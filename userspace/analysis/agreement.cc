@@ -36,7 +36,7 @@ class Agreement final : public Pass {
  public:
   using Pass::Pass;
 
-  [[nodiscard]] bool wants_records() const override { return true; }
+  [[nodiscard]] std::uint64_t wants_records() const override { return all_kinds; }
   [[nodiscard]] bool wants_whole_capture() const override { return true; }
 
   void slice(const timeline::Slice& slice) override {
@@ -401,7 +401,7 @@ void Agreement::finish(Report& report) {
 }  // namespace
 
 std::unique_ptr<Pass> make_agreement(const Setup& setup) {
-  return std::make_unique<Agreement>(setup);
+  return Pass::make<Agreement>(setup);
 }
 
 }  // namespace schedscope::analysis

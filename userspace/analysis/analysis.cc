@@ -2,6 +2,7 @@
 #include "analysis/analysis.h"
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "analysis/pass.h"
@@ -9,92 +10,117 @@
 namespace schedscope::analysis {
 namespace {
 
-// Hands one timeline's findings to all analyses, cut to the reported span.
+// The analyses that take one kind of call.
+struct Takers {
+  std::vector<Pass*> clipped, whole;
+
+  void add(Pass& pass) { (pass.wants_whole_capture() ? whole : clipped).push_back(&pass); }
+};
+
+// Hands one timeline's findings to the analyses that take them, cut to the reported span.
 class Fan final : public timeline::Sink {
  public:
   Fan(const Setup& setup, const std::vector<std::unique_ptr<Pass>>& passes) : setup_(setup) {
-    for (const auto& pass : passes) {
-      all_.push_back(pass.get());
-      (pass->wants_whole_capture() ? whole_ : clipped_).push_back(pass.get());
-      if (pass->wants_records()) records_.push_back(pass.get());
-      user_spans_ = user_spans_ || pass->wants_user_spans();
-    }
+    for (const auto& pass : passes) add(*pass);
   }
 
   void slice(const timeline::Slice& slice) override {
-    for (Pass* pass : whole_) pass->slice(slice);
-    if (outside(slice)) return;
+    for (Pass* pass : slices_.whole) pass->slice(slice);
     if (inside(slice)) {
-      for (Pass* pass : clipped_) pass->slice(slice);
+      for (Pass* pass : slices_.clipped) pass->slice(slice);
       return;
     }
+    if (outside(slice)) return;
     timeline::Slice part = slice;
     clip(part);
     if (part.end_cut) part.end = timeline::SliceEnd::unknown;
-    for (Pass* pass : clipped_) pass->slice(part);
+    for (Pass* pass : slices_.clipped) pass->slice(part);
   }
 
   void span(const timeline::Span& span) override {
-    for (Pass* pass : whole_) pass->span(span);
+    const Takers& takers = spans_[static_cast<std::size_t>(span.state)];
+    for (Pass* pass : takers.whole) pass->span(span);
+    if (inside(span)) {
+      for (Pass* pass : takers.clipped) pass->span(span);
+      return;
+    }
     if (outside(span)) return;
     timeline::Span part = span;
-    if (!inside(span)) clip(part);
-    for (Pass* pass : clipped_) pass->span(part);
+    clip(part);
+    for (Pass* pass : takers.clipped) pass->span(part);
   }
 
   void cpu_span(const timeline::CpuSpan& span) override {
-    for (Pass* pass : whole_) pass->cpu_span(span);
+    for (Pass* pass : cpu_spans_.whole) pass->cpu_span(span);
     if (outside(span)) return;
     timeline::CpuSpan part = span;
     part.begin_ns = setup_.clip(part.begin_ns);
     part.end_ns = setup_.clip(part.end_ns);
-    for (Pass* pass : clipped_) pass->cpu_span(part);
+    for (Pass* pass : cpu_spans_.clipped) pass->cpu_span(part);
   }
 
   void futex_wait(timeline::ThreadIndex thread, const timeline::Futex& futex,
                   std::uint64_t at_ns) override {
-    for (Pass* pass : all_) pass->futex_wait(thread, futex, at_ns);
+    for (Pass* pass : futexes_) pass->futex_wait(thread, futex, at_ns);
   }
   void futex_woken(timeline::ThreadIndex thread, std::uint64_t at_ns) override {
-    for (Pass* pass : all_) pass->futex_woken(thread, at_ns);
+    for (Pass* pass : futexes_) pass->futex_woken(thread, at_ns);
   }
 
-  [[nodiscard]] bool wants_user_spans() const override { return user_spans_; }
+  [[nodiscard]] bool wants_user_spans() const override { return wants_user_spans_; }
   void user_span(const timeline::UserSpan& span) override {
-    for (Pass* pass : whole_) pass->user_span(span);
+    for (Pass* pass : user_spans_.whole) pass->user_span(span);
     if (outside(span)) return;
     timeline::UserSpan part = span;
     part.begin_ns = setup_.clip(part.begin_ns);
     part.end_ns = setup_.clip(part.end_ns);
-    for (Pass* pass : clipped_) pass->user_span(part);
+    for (Pass* pass : user_spans_.clipped) pass->user_span(part);
   }
 
   void hostages(const timeline::HostageSpan& span) override {
-    for (Pass* pass : whole_) pass->hostages(span);
+    for (Pass* pass : hostages_.whole) pass->hostages(span);
     // Its sum cannot be cut: it counts when it began in the reported span.
     if (span.begin_ns < setup_.from_ns || span.begin_ns >= setup_.to_ns) return;
-    for (Pass* pass : clipped_) pass->hostages(span);
+    for (Pass* pass : hostages_.clipped) pass->hostages(span);
   }
 
   void user_switch(timeline::UserIndex user, std::uint64_t at_ns) override {
-    for (Pass* pass : whole_) pass->user_switch(user, at_ns);
-    for (Pass* pass : clipped_) pass->user_switch(user, at_ns);
+    for (Pass* pass : user_switches_) pass->user_switch(user, at_ns);
   }
 
   void in_cgroup(timeline::ThreadIndex thread, std::uint64_t cgroup_id, std::uint64_t from_ns,
                  bool told) override {
-    for (Pass* pass : whole_) pass->in_cgroup(thread, cgroup_id, from_ns, told);
-    for (Pass* pass : clipped_) pass->in_cgroup(thread, cgroup_id, from_ns, told);
+    for (Pass* pass : cgroups_) pass->in_cgroup(thread, cgroup_id, from_ns, told);
   }
 
   void record(RecordView record) override {
-    for (Pass* pass : records_) pass->record(record);
+    if (record.kind() >= records_.size()) return;
+    for (Pass* pass : records_[record.kind()]) pass->record(record);
   }
   void second_record(RecordView record) override {
-    for (Pass* pass : records_) pass->second_record(record);
+    for (Pass* pass : second_records_) pass->second_record(record);
   }
 
  private:
+  void add(Pass& pass) {
+    const Takes& takes = pass.takes();
+    if (takes.slice) slices_.add(pass);
+    for (std::size_t state = 0; takes.span && state < spans_.size(); ++state) {
+      if ((pass.wants_spans() >> state & 1) != 0) spans_[state].add(pass);
+    }
+    if (takes.cpu_span) cpu_spans_.add(pass);
+    if (takes.futex) futexes_.push_back(&pass);
+    if (takes.user_span) user_spans_.add(pass);
+    if (takes.hostages) hostages_.add(pass);
+    if (takes.user_switch) user_switches_.push_back(&pass);
+    if (takes.in_cgroup) cgroups_.push_back(&pass);
+    for (std::size_t kind = 0; kind < records_.size(); ++kind) {
+      if ((pass.wants_records() >> kind & 1) != 0) records_[kind].push_back(&pass);
+    }
+    if (pass.wants_records() != 0) second_records_.push_back(&pass);
+    wants_user_spans_ = wants_user_spans_ || pass.wants_user_spans();
+  }
+
   template <typename T>
   [[nodiscard]] bool inside(const T& stretch) const {
     return stretch.begin_ns >= setup_.from_ns && stretch.end_ns <= setup_.to_ns;
@@ -114,8 +140,11 @@ class Fan final : public timeline::Sink {
   }
 
   const Setup& setup_;
-  bool user_spans_ = false;
-  std::vector<Pass*> all_, whole_, clipped_, records_;
+  bool wants_user_spans_ = false;
+  Takers slices_, cpu_spans_, user_spans_, hostages_;
+  std::array<Takers, timeline::state_count> spans_;
+  std::vector<Pass*> futexes_, user_switches_, cgroups_, second_records_;
+  std::array<std::vector<Pass*>, SCHEDSCOPE_REC_MAX + 1> records_;
 };
 
 Setup make_setup(const capture::Machine& machine, Window window) {

@@ -22,9 +22,11 @@ class Cgroups final : public Pass {
  public:
   using Pass::Pass;
 
-  [[nodiscard]] bool wants_records() const override { return true; }
+  [[nodiscard]] std::uint64_t wants_records() const override {
+    return kinds(SCHEDSCOPE_REC_CGROUP);
+  }
   void record(RecordView record) override {
-    if (record.kind() == SCHEDSCOPE_REC_CGROUP) take_path(record.as<schedscope_cgroup>());
+    take_path(record.as<schedscope_cgroup>());
   }
 
   void in_cgroup(timeline::ThreadIndex thread, std::uint64_t cgroup_id, std::uint64_t from_ns,
@@ -149,7 +151,7 @@ void Cgroups::finish(Report& report) {
 }  // namespace
 
 std::unique_ptr<Pass> make_cgroups(const Setup& setup) {
-  return std::make_unique<Cgroups>(setup);
+  return Pass::make<Cgroups>(setup);
 }
 
 }  // namespace schedscope::analysis

@@ -19,7 +19,7 @@ class Conservation final : public Pass {
  public:
   using Pass::Pass;
 
-  [[nodiscard]] bool wants_records() const override { return true; }
+  [[nodiscard]] std::uint64_t wants_records() const override { return all_kinds; }
   void record(RecordView record) override {
     const std::uint16_t kind = record.kind();
     Row& row = record.cpu() == SCHEDSCOPE_CPU_NONE ? no_cpu_ : at(rows_, record.cpu());
@@ -119,7 +119,7 @@ class Conservation final : public Pass {
 }  // namespace
 
 std::unique_ptr<Pass> make_conservation(const Setup& setup) {
-  return std::make_unique<Conservation>(setup);
+  return Pass::make<Conservation>(setup);
 }
 
 }  // namespace schedscope::analysis

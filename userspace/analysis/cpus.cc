@@ -10,13 +10,13 @@ class Cpus final : public Pass {
  public:
   using Pass::Pass;
 
-  [[nodiscard]] bool wants_records() const override { return true; }
+  [[nodiscard]] std::uint64_t wants_records() const override {
+    return kinds(SCHEDSCOPE_REC_SWITCH, SCHEDSCOPE_REC_CPU_STATS);
+  }
   void record(RecordView record) override {
     if (record.cpu() == SCHEDSCOPE_CPU_NONE) return;
     const bool is_switch = record.kind() == SCHEDSCOPE_REC_SWITCH;
-    const bool counted = record.kind() == SCHEDSCOPE_REC_CPU_STATS &&
-                         record.as<schedscope_cpu_stats>().produced != 0;
-    if (!is_switch && !counted) return;
+    if (!is_switch && record.as<schedscope_cpu_stats>().produced == 0) return;
     Row& row = at(rows_, record.cpu());
     row.online = true;
     if (!is_switch || record.time_ns() < setup().from_ns || record.time_ns() > setup().to_ns)
@@ -59,7 +59,7 @@ class Cpus final : public Pass {
 }  // namespace
 
 std::unique_ptr<Pass> make_cpus(const Setup& setup) {
-  return std::make_unique<Cpus>(setup);
+  return Pass::make<Cpus>(setup);
 }
 
 }  // namespace schedscope::analysis

@@ -258,7 +258,7 @@ void Findings::finish(Report& report) {
 }  // namespace
 
 std::unique_ptr<Pass> make_findings(const Setup& setup) {
-  return std::make_unique<Findings>(setup);
+  return Pass::make<Findings>(setup);
 }
 
 }  // namespace schedscope::analysis

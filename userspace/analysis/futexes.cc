@@ -186,7 +186,7 @@ void Futexes::finish(Report& report) {
 }  // namespace
 
 std::unique_ptr<Pass> make_futexes(const Setup& setup) {
-  return std::make_unique<Futexes>(setup);
+  return Pass::make<Futexes>(setup);
 }
 
 }  // namespace schedscope::analysis

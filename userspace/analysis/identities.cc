@@ -39,7 +39,7 @@ class Identities final : public Pass {
 }  // namespace
 
 std::unique_ptr<Pass> make_identities(const Setup& setup) {
-  return std::make_unique<Identities>(setup);
+  return Pass::make<Identities>(setup);
 }
 
 }  // namespace schedscope::analysis

@@ -120,7 +120,7 @@ void Inversions::finish(Report& report) {
 }  // namespace
 
 std::unique_ptr<Pass> make_inversions(const Setup& setup) {
-  return std::make_unique<Inversions>(setup);
+  return Pass::make<Inversions>(setup);
 }
 
 }  // namespace schedscope::analysis

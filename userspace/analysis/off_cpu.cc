@@ -27,8 +27,10 @@ class OffCpus final : public Pass {
  public:
   using Pass::Pass;
 
+  [[nodiscard]] unsigned wants_spans() const override {
+    return states(timeline::State::sleep, timeline::State::block);
+  }
   void span(const timeline::Span& span) override {
-    if (span.state != timeline::State::sleep && span.state != timeline::State::block) return;
     const std::uint64_t ns = span.end_ns - span.begin_ns;
     OffCpu& row = find(at(rows_, span.thread), span.state, span.syscall, waker_of(span));
     add(row, {.count = 1, .ns = ns, .max_ns = ns});
@@ -73,7 +75,7 @@ class OffCpus final : public Pass {
 }  // namespace
 
 std::unique_ptr<Pass> make_off_cpu(const Setup& setup) {
-  return std::make_unique<OffCpus>(setup);
+  return Pass::make<OffCpus>(setup);
 }
 
 }  // namespace schedscope::analysis

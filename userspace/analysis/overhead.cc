@@ -13,7 +13,9 @@ class Overhead final : public Pass {
  public:
   using Pass::Pass;
 
-  [[nodiscard]] bool wants_records() const override { return true; }
+  [[nodiscard]] std::uint64_t wants_records() const override {
+    return kinds(SCHEDSCOPE_REC_SWITCH, SCHEDSCOPE_REC_CPU_STATS);
+  }
   void record(RecordView record) override {
     if (record.kind() == SCHEDSCOPE_REC_SWITCH) ++recorded_;
     take(record);
@@ -63,7 +65,7 @@ class Overhead final : public Pass {
 }  // namespace
 
 std::unique_ptr<Pass> make_overhead(const Setup& setup) {
-  return std::make_unique<Overhead>(setup);
+  return Pass::make<Overhead>(setup);
 }
 
 }  // namespace schedscope::analysis

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <type_traits>
 #include <vector>
 
 #include "analysis/report.h"
@@ -26,6 +27,33 @@ struct Setup {
   }
 };
 
+// Which of a sink's calls an analysis overrides. It gets no others: most need few of them, and
+// there are several for each switch.
+struct Takes {
+  bool slice = false, span = false, cpu_span = false, futex = false;
+  bool user_span = false, hostages = false, user_switch = false, in_cgroup = false;
+
+  template <typename T>
+  [[nodiscard]] static constexpr Takes of() {
+    using timeline::Sink;
+    return {.slice = differ(&T::slice, &Sink::slice),
+            .span = differ(&T::span, &Sink::span),
+            .cpu_span = differ(&T::cpu_span, &Sink::cpu_span),
+            .futex = differ(&T::futex_wait, &Sink::futex_wait),
+            .user_span = differ(&T::user_span, &Sink::user_span),
+            .hostages = differ(&T::hostages, &Sink::hostages),
+            .user_switch = differ(&T::user_switch, &Sink::user_switch),
+            .in_cgroup = differ(&T::in_cgroup, &Sink::in_cgroup)};
+  }
+
+ private:
+  // A function that is not overridden is still a member of the sink.
+  template <typename A, typename B>
+  [[nodiscard]] static constexpr bool differ(A, B) {
+    return !std::is_same_v<A, B>;
+  }
+};
+
 // One analysis: takes part in the one pass over the records and then fills its part of the
 // report. Until all have finished, report.threads[i] is the thread of index i, and
 // report.user_threads[i] the user thread of index i.
@@ -33,13 +61,35 @@ class Pass : public timeline::Sink {
  public:
   explicit Pass(const Setup& setup) : setup_(setup) {}
 
-  // record() and second_record() are called only for those that ask for it: most need no records.
-  [[nodiscard]] virtual bool wants_records() const { return false; }
+  // Made by make<T>(), which sees what it overrides.
+  template <typename T>
+  [[nodiscard]] static std::unique_ptr<Pass> make(const Setup& setup) {
+    auto pass = std::make_unique<T>(setup);
+    pass->takes_ = Takes::of<T>();
+    return pass;
+  }
+  [[nodiscard]] const Takes& takes() const { return takes_; }
+
+  // record() is called for records of these kinds, a bit each, and with any of them
+  // second_record(): most need no records.
+  [[nodiscard]] virtual std::uint64_t wants_records() const { return 0; }
+  // span() is called for stretches in these states, a bit each.
+  [[nodiscard]] virtual unsigned wants_spans() const { return ~0U; }
   // Stretches come clipped to the reported span, unless the analysis judges the whole capture.
   [[nodiscard]] virtual bool wants_whole_capture() const { return false; }
   virtual void finish(Report& report) = 0;
 
  protected:
+  static constexpr std::uint64_t all_kinds = ~0ULL;
+  template <typename... Kind>
+  [[nodiscard]] static constexpr std::uint64_t kinds(Kind... kind) {
+    return ((1ULL << kind) | ...);
+  }
+  template <typename... State>
+  [[nodiscard]] static constexpr unsigned states(State... state) {
+    return ((1U << static_cast<unsigned>(state)) | ...);
+  }
+
   [[nodiscard]] const Setup& setup() const { return setup_; }
 
   // The entry of a thread in a vector by index, made when it is the first of its thread.
@@ -51,6 +101,7 @@ class Pass : public timeline::Sink {
 
  private:
   const Setup& setup_;
+  Takes takes_;
 };
 
 // All analyses, in the order in which they finish (passes.cc).

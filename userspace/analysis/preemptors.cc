@@ -62,7 +62,7 @@ class Preemptors final : public Pass {
 }  // namespace
 
 std::unique_ptr<Pass> make_preemptors(const Setup& setup) {
-  return std::make_unique<Preemptors>(setup);
+  return Pass::make<Preemptors>(setup);
 }
 
 }  // namespace schedscope::analysis

@@ -28,7 +28,9 @@ class SecondWitness final : public Pass {
   explicit SecondWitness(const Setup& setup)
       : Pass(setup), present_(setup.machine.streams.size() == 2) {}
 
-  [[nodiscard]] bool wants_records() const override { return present_; }
+  [[nodiscard]] std::uint64_t wants_records() const override {
+    return present_ ? kinds(SCHEDSCOPE_REC_SWITCH, SCHEDSCOPE_REC_FUTEX, SCHEDSCOPE_REC_LOST) : 0;
+  }
   [[nodiscard]] bool wants_whole_capture() const override { return true; }
 
   void record(RecordView record) override {
@@ -216,7 +218,7 @@ void SecondWitness::finish(Report& report) {
 }  // namespace
 
 std::unique_ptr<Pass> make_second_witness(const Setup& setup) {
-  return std::make_unique<SecondWitness>(setup);
+  return Pass::make<SecondWitness>(setup);
 }
 
 }  // namespace schedscope::analysis

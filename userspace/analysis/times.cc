@@ -69,7 +69,7 @@ class Times final : public Pass {
 }  // namespace
 
 std::unique_ptr<Pass> make_times(const Setup& setup) {
-  return std::make_unique<Times>(setup);
+  return Pass::make<Times>(setup);
 }
 
 }  // namespace schedscope::analysis

@@ -48,7 +48,7 @@ class Users final : public Pass {
 }  // namespace
 
 std::unique_ptr<Pass> make_users(const Setup& setup) {
-  return std::make_unique<Users>(setup);
+  return Pass::make<Users>(setup);
 }
 
 }  // namespace schedscope::analysis

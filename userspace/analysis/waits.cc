@@ -11,8 +11,8 @@ class Waits final : public Pass {
  public:
   using Pass::Pass;
 
+  [[nodiscard]] unsigned wants_spans() const override { return states(timeline::State::wait); }
   void span(const timeline::Span& span) override {
-    if (span.state != timeline::State::wait) return;
     Row& row = at(rows_, span.thread);
     const std::uint64_t ns = span.end_ns - span.begin_ns;
     // One that is cut off was at least this long: it may be the longest, but has no place
@@ -48,7 +48,7 @@ class Waits final : public Pass {
 }  // namespace
 
 std::unique_ptr<Pass> make_waits(const Setup& setup) {
-  return std::make_unique<Waits>(setup);
+  return Pass::make<Waits>(setup);
 }
 
 }  // namespace schedscope::analysis

@@ -23,11 +23,14 @@ class WaitsBehind final : public Pass {
  public:
   using Pass::Pass;
 
-  [[nodiscard]] bool wants_records() const override { return true; }
+  [[nodiscard]] std::uint64_t wants_records() const override {
+    return kinds(SCHEDSCOPE_REC_SWITCH, SCHEDSCOPE_REC_MIGRATE, SCHEDSCOPE_REC_WAKEUP_NEW,
+                 SCHEDSCOPE_REC_LOST);
+  }
+  [[nodiscard]] unsigned wants_spans() const override { return states(timeline::State::wait); }
   void record(RecordView record) override;
 
   void span(const timeline::Span& span) override {
-    if (span.state != timeline::State::wait) return;
     Row& row = at(rows_, span.thread);
     std::uint64_t begin = span.begin_ns;
     // When moves have been forgotten, where it was before the first is not known.
@@ -185,7 +188,7 @@ void WaitsBehind::split(Row& row, std::uint16_t cpu, std::uint64_t begin, std::u
 }  // namespace
 
 std::unique_ptr<Pass> make_waits_behind(const Setup& setup) {
-  return std::make_unique<WaitsBehind>(setup);
+  return Pass::make<WaitsBehind>(setup);
 }
 
 }  // namespace schedscope::analysis

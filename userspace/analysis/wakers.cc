@@ -11,8 +11,10 @@ class Wakers final : public Pass {
  public:
   using Pass::Pass;
 
+  [[nodiscard]] unsigned wants_spans() const override {
+    return states(timeline::State::sleep, timeline::State::block);
+  }
   void span(const timeline::Span& span) override {
-    if (span.state != timeline::State::sleep && span.state != timeline::State::block) return;
     if (span.end_cut) return;
     Row& row = at(rows_, span.thread);
     ++row.wakeups;
@@ -42,7 +44,7 @@ class Wakers final : public Pass {
 }  // namespace
 
 std::unique_ptr<Pass> make_wakers(const Setup& setup) {
-  return std::make_unique<Wakers>(setup);
+  return Pass::make<Wakers>(setup);
 }
 
 }  // namespace schedscope::analysis
