@@ -16,6 +16,14 @@ constexpr std::string_view too_large = "it holds more than a chunk may hold";
 template <typename T>
 void scatter(std::byte* first, std::size_t stride, std::size_t elements, std::size_t step,
              std::span<const std::uint64_t> values) {
+  if (elements == 1 && step == 1) {
+    for (const std::uint64_t number : values) {
+      const auto value = static_cast<T>(number);
+      std::memcpy(first, &value, sizeof(T));
+      first += stride;
+    }
+    return;
+  }
   for (std::size_t i = 0; i < values.size(); i += step, first += stride) {
     for (std::size_t element = 0; element < elements; ++element) {
       const auto value = static_cast<T>(values[i + element]);
@@ -334,12 +342,7 @@ bool ChunkDecoder::numbers(ByteReader& in, bool runs, std::size_t count,
   // A number has at least a byte: nothing is set aside for what cannot be there.
   if (!runs && count > in.left()) return false;
   out.resize(count);
-  if (!runs) {
-    for (auto& number : out) {
-      if (!in.varint(number)) return false;
-    }
-    return true;
-  }
+  if (!runs) return in.varints(out);
   for (std::size_t at = 0; at < count;) {
     std::uint64_t run = 0;
     std::uint64_t number = 0;

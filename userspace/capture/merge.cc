@@ -10,6 +10,8 @@ namespace {
 // Enough for the chunks between two watermarks; more would only be kept for nothing.
 constexpr std::size_t most_spares = 3;
 
+constexpr std::uint64_t never = ~0ULL;
+
 std::size_t memory_of(const DecodedChunk& chunk) {
   std::size_t bytes = 0;
   for (std::size_t i = 0; i < chunk.used; ++i) {
@@ -51,40 +53,63 @@ void Merger::end() {
   ended_ = true;
 }
 
-const schedscope_rec* Merger::next() {
+Merger::Run Merger::next() {
   if (current_ == nullptr) current_ = pop();
+  if (current_ == nullptr) return {};
+  if (ended_) return take(never);
   // Another record of exactly the watermark's time may come, and be of a smaller source.
-  if (current_ == nullptr || (current_->key >= promised_ && !ended_)) return nullptr;
-  return take();
+  if (current_->key >= promised_) return {};
+  return take(promised_ - 1);
 }
 
-const schedscope_rec* Merger::next_uncertain() {
+Merger::Run Merger::next_uncertain() {
   if (current_ == nullptr) current_ = pop();
-  if (current_ == nullptr) return nullptr;
-  uncertain_ = std::max(uncertain_, current_->key);
-  return take();
+  if (current_ == nullptr) return {};
+  const Run run = take(0);  // no more than must be
+  uncertain_ = latest_ns_;
+  return run;
 }
 
-const schedscope_rec* Merger::take() {
+// The next record, and those behind it in its lane, up to the end of its section at most, whose
+// keys are not larger than `last_key` and that come before all of the other lanes.
+Merger::Run Merger::take(std::uint64_t last_key) {
   Lane& lane = *current_;
-  const schedscope_rec* record = *lane.at++;
-  // The account of an exited thread bears the time of its end, before the recording's begin
-  // maybe: it stands for no moment of the stream, so it cannot come too late for it.
-  late_ += record->time_ns < lane.late_before && record->kind != SCHEDSCOPE_REC_ACCOUNT;
+  if (!heap_.empty()) {
+    const Lane& other = *heap_.front();
+    last_key = std::min(last_key, lane.source < other.source ? other.key : other.key - 1);
+  }
+  const schedscope_rec* const* const first = lane.at;
+  std::uint64_t given = 0;
+  std::uint64_t key = lane.key;
+  do {
+    given = key;
+    const schedscope_rec& record = **lane.at++;
+    // The account of an exited thread bears the time of its end, before the recording's begin
+    // maybe: it stands for no moment of the stream, so it cannot come too late for it.
+    late_ += record.time_ns < lane.late_before && record.kind != SCHEDSCOPE_REC_ACCOUNT;
+    if (lane.at == lane.end) break;
+    key = std::max(key, std::uint64_t{(*lane.at)->time_ns});
+  } while (key <= last_key);
+  lane.key = key;
+  latest_ns_ = std::max(latest_ns_, given);
+  const Run run(first, lane.at);
+  settle(lane);
+  return run;
+}
+
+// After a run: whose record is next.
+void Merger::settle(Lane& lane) {
   if (lane.at == lane.end) {
     finish_piece(lane);
     if (!begin_piece(lane)) {
       current_ = nullptr;
-      return record;
+      return;
     }
-  } else {
-    lane.key = std::max(lane.key, std::uint64_t{(*lane.at)->time_ns});
   }
   if (!heap_.empty() && before(*heap_.front(), lane)) {
     current_ = std::exchange(heap_.front(), &lane);
     sink();
   }
-  return record;
 }
 
 bool Merger::begin_piece(Lane& lane) {

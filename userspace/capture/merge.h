@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "capture/decode.h"
@@ -27,11 +28,12 @@ class Merger {
   // No chunk comes at all.
   void end();
 
-  // The next record whose place is certain; null when more chunks are needed. Valid until the
-  // next call of any function.
-  [[nodiscard]] const schedscope_rec* next();
-  // The same without waiting for certainty; what comes later and is older counts as late.
-  [[nodiscard]] const schedscope_rec* next_uncertain();
+  // The next records: of one source, up to where another one's come. Empty when more chunks are
+  // needed for their place to be certain. Valid until the next call of any function.
+  using Run = std::span<const schedscope_rec* const>;
+  [[nodiscard]] Run next();
+  // One, without waiting for certainty; what comes later and is older counts as late.
+  [[nodiscard]] Run next_uncertain();
 
   // A chunk that is used up, for its memory; may be a new one.
   [[nodiscard]] std::unique_ptr<DecodedChunk> spare();
@@ -39,6 +41,8 @@ class Merger {
   [[nodiscard]] std::size_t held_bytes() const { return held_bytes_; }
   [[nodiscard]] std::size_t sources() const { return lanes_.size(); }
   [[nodiscard]] std::uint64_t late() const { return late_; }
+  // The largest time that was given out.
+  [[nodiscard]] std::uint64_t latest_ns() const { return latest_ns_; }
 
  private:
   struct Chunk {
@@ -64,7 +68,8 @@ class Merger {
     return a.key != b.key ? a.key < b.key : a.source < b.source;
   }
 
-  [[nodiscard]] const schedscope_rec* take();
+  [[nodiscard]] Run take(std::uint64_t last_key);
+  void settle(Lane& lane);
   bool begin_piece(Lane& lane);
   void finish_piece(Lane& lane);
   void push(Lane* lane);
@@ -76,6 +81,7 @@ class Merger {
   Lane* current_ = nullptr;  // the one whose record is next
   std::uint64_t promised_ = 0;
   std::uint64_t uncertain_ = 0;  // largest key that went out without being certain
+  std::uint64_t latest_ns_ = 0;
   bool ended_ = false;
   std::uint64_t late_ = 0;
   std::size_t held_bytes_ = 0;

@@ -33,7 +33,9 @@ std::unique_ptr<DecodedChunk> chunk(std::vector<std::pair<std::uint64_t, Times>>
 
 Who drain(Merger& merger) {
   Who who;
-  while (const auto* record = merger.next()) who.emplace_back(record->time_ns, record->cpu);
+  for (auto run = merger.next(); !run.empty(); run = merger.next()) {
+    for (const auto* record : run) who.emplace_back(record->time_ns, record->cpu);
+  }
   return who;
 }
 
@@ -104,8 +106,8 @@ TEST(Merger, AccountsOfExitedThreadsAreNotLate) {
 TEST(Merger, SaysWhenItCouldNotWait) {
   Merger merger;
   merger.add(chunk({{1, {100, 200}}}));
-  EXPECT_EQ(merger.next(), nullptr);
-  EXPECT_EQ(merger.next_uncertain()->time_ns, 100U);
+  EXPECT_TRUE(merger.next().empty());
+  EXPECT_EQ(merger.next_uncertain().front()->time_ns, 100U);
   merger.add(chunk({{2, {99, 150}}}));
   merger.end();
   EXPECT_EQ(drain(merger), (Who{{99, 2}, {150, 2}, {200, 1}}));

@@ -103,7 +103,6 @@ struct Reader::State {
   bool complete = false;
   std::string damage;
   std::uint64_t end_ns = 0;
-  std::uint64_t last_ns = 0;
   std::uint64_t unknown = 0;
   std::map<std::uint16_t, ChunkCount> chunks;
   std::vector<bool> unneeded;              // by sequence; empty when all are read
@@ -235,17 +234,19 @@ Result<Reader> Reader::open(const std::filesystem::path& path, Stretch stretch) 
   return Reader(std::move(state));
 }
 
-std::optional<RecordView> Reader::next() {
+// False at the end.
+bool Reader::refill() {
   State& state = *state_;
   for (;;) {
-    const schedscope_rec* record = state.merger.held_bytes() > limit::held_bytes
-                                       ? state.merger.next_uncertain()
-                                       : state.merger.next();
-    if (record != nullptr) {
-      state.last_ns = std::max(state.last_ns, std::uint64_t{record->time_ns});
-      return RecordView(record);
+    const Merger::Run run = state.merger.held_bytes() > limit::held_bytes
+                                ? state.merger.next_uncertain()
+                                : state.merger.next();
+    if (!run.empty()) {
+      at_ = run.data();
+      end_ = at_ + run.size();
+      return true;
     }
-    if (state.ended) return std::nullopt;
+    if (state.ended) return false;
     state.load();
   }
 }
@@ -260,7 +261,7 @@ const std::string& Reader::damage() const {
   return state_->damage;
 }
 std::uint64_t Reader::end_ns() const {
-  return state_->complete ? state_->end_ns : state_->last_ns;
+  return state_->complete ? state_->end_ns : state_->merger.latest_ns();
 }
 std::uint64_t Reader::late_records() const {
   return state_->merger.late();

@@ -51,7 +51,10 @@ class Reader {
 
   // The next record in time order, over all sources; valid until the next call. Nothing at
   // the end. Ties are in source order, and a source's own order is always kept.
-  [[nodiscard]] std::optional<RecordView> next();
+  [[nodiscard]] std::optional<RecordView> next() {
+    if (at_ == end_ && !refill()) return std::nullopt;
+    return RecordView(*at_++);
+  }
 
   // Of the file's last machine chunk: what finish() wrote, else what create() wrote.
   [[nodiscard]] const Machine& machine() const;
@@ -70,7 +73,11 @@ class Reader {
  private:
   struct State;
   explicit Reader(std::unique_ptr<State> state);
+  [[nodiscard]] bool refill();
+
   std::unique_ptr<State> state_;
+  const schedscope_rec* const* at_ = nullptr;  // what comes next, and is certain
+  const schedscope_rec* const* end_ = nullptr;
 };
 
 }  // namespace schedscope::capture

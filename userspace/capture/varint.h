@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <vector>
@@ -41,6 +42,28 @@ class ByteReader {
     const auto first = static_cast<std::uint64_t>(*at_++);
     value = first & 0x7f;
     return first < 0x80 || varint_rest(value);
+  }
+
+  // The same of many.
+  [[nodiscard]] bool varints(std::span<std::uint64_t> values) {
+    std::uint64_t* to = values.data();
+    std::uint64_t* const end = to + values.size();
+    for (std::uint64_t word = 0; end - to >= 8 && left() >= sizeof(word);) {
+      std::memcpy(&word, at_, sizeof(word));
+      // Columns whose numbers have one byte are common.
+      if ((word & 0x8080808080808080) == 0) {
+        for (unsigned k = 0; k < 8; ++k) *to++ = word >> (8 * k) & 0xff;
+        at_ += sizeof(word);
+        continue;
+      }
+      for (unsigned k = 0; k < 8; ++k) {
+        if (!varint(*to++)) return false;
+      }
+    }
+    while (to != end) {
+      if (!varint(*to++)) return false;
+    }
+    return true;
   }
 
   [[nodiscard]] std::optional<std::span<const std::byte>> take(std::uint64_t bytes) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "capture/varint.h"
 
+#include <random>
+
 #include <gtest/gtest.h>
 
 #include "capture/dense.h"
@@ -43,6 +45,27 @@ TEST(Varint, RefusesWhatEndsEarlyOrIsTooLong) {
   EXPECT_FALSE(ByteReader(eleven).varint(value));
   const auto bit_65 = bytes({0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x02});
   EXPECT_FALSE(ByteReader(bit_65).varint(value));
+}
+
+TEST(Varint, ManyAreReadAsOneByOne) {
+  std::mt19937_64 rng(1);
+  for (int round = 0; round < 500; ++round) {
+    std::vector<std::byte> out;
+    std::vector<std::uint64_t> values(rng() % 60);
+    const auto rarely = 1 + rng() % 40;
+    for (auto& value : values) {
+      value = rng() % rarely == 0 ? rng() >> rng() % 64 : rng() % 128;
+      put_varint(out, value);
+    }
+    std::vector<std::uint64_t> read(values.size());
+    ByteReader in(out);
+    ASSERT_TRUE(in.varints(read));
+    EXPECT_EQ(read, values);
+    EXPECT_EQ(in.left(), 0U);
+    if (values.empty()) continue;
+    out.pop_back();
+    EXPECT_FALSE(ByteReader(out).varints(read));
+  }
 }
 
 TEST(Zigzag, KeepsSmallDifferencesSmall) {
