@@ -24,13 +24,10 @@ KernelTimeline::KernelTimeline(std::uint64_t start_ns, std::uint32_t cpus, std::
   if (cpus != 0) cpu_at(static_cast<std::uint16_t>(std::min(cpus, 0xffffU) - 1));
 }
 
-KernelTimeline::Cpu& KernelTimeline::cpu_at(std::uint16_t cpu) {
-  if (cpu >= cpus_.size()) {
-    Cpu fresh;
-    fresh.since = fresh.sure = start_ns_;
-    cpus_.resize(cpu + 1U, fresh);
-  }
-  return cpus_[cpu];
+void KernelTimeline::add_cpus(std::uint16_t last) {
+  Cpu fresh;
+  fresh.since = fresh.sure = start_ns_;
+  cpus_.resize(last + 1U, fresh);
 }
 
 void KernelTimeline::on_switch(const schedscope_switch& record, std::uint64_t t) {
@@ -320,8 +317,7 @@ void KernelTimeline::on_migrate(const schedscope_migrate& record) {
   }
 }
 
-void KernelTimeline::release_held(ThreadIndex thread) {
-  if (!tracks_[thread].held) return;
+void KernelTimeline::give_held(ThreadIndex thread) {
   tracks_[thread].held = false;
   const auto node = held_.extract(thread);
   give_slice(node.mapped());

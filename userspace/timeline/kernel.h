@@ -122,10 +122,18 @@ class KernelTimeline {
     Futex futex{};
   };
 
-  Cpu& cpu_at(std::uint16_t cpu);
+  Cpu& cpu_at(std::uint16_t cpu) {
+    if (cpu >= cpus_.size()) add_cpus(cpu);
+    return cpus_[cpu];
+  }
+  void add_cpus(std::uint16_t last);
   // Whose identity (kernel_identity.cc).
   ThreadIndex add_thread(std::uint32_t tid, std::uint64_t born, std::uint64_t t);
-  ThreadIndex find_or_create(std::uint32_t tid, std::uint64_t t);
+  ThreadIndex find_or_create(std::uint32_t tid, std::uint64_t t) {
+    const ThreadIndex index = by_tid_.find(tid);
+    return index != no_index ? index : create(tid, t);
+  }
+  ThreadIndex create(std::uint32_t tid, std::uint64_t t);
   void supersede(ThreadIndex old, std::uint64_t t);
   void be_born(ThreadIndex thread, State state, std::uint64_t t);
   void learn(ThreadIndex index, const schedscope_task& record, std::uint64_t t);
@@ -155,7 +163,10 @@ class KernelTimeline {
   void lose_cpu(Cpu& cpu, std::uint16_t number, std::uint64_t begin_ns, std::uint64_t t);
   void become_unknown_from(ThreadIndex thread, std::uint64_t from, std::uint64_t t);
   void doubt_way_here(ThreadIndex thread, std::uint64_t gaps);
-  void see_gaps(ThreadIndex thread, std::uint64_t t);
+  void see_gaps(ThreadIndex thread, std::uint64_t t) {
+    if (tracks_[thread].gaps_seen != gaps_.count()) see_new_gaps(thread, t);
+  }
+  void see_new_gaps(ThreadIndex thread, std::uint64_t t);
   [[nodiscard]] bool all_recorded(ThreadIndex thread) const;
   void missed(std::uint64_t t);
   void end_cpu(Cpu& cpu, std::uint16_t number, std::uint64_t end);
@@ -167,7 +178,10 @@ class KernelTimeline {
   void give_span(const Span& span);
   void give_slice(const Slice& slice);
   void give_cpu(std::uint16_t cpu, bool idle, std::uint64_t begin, std::uint64_t end);
-  void release_held(ThreadIndex thread);
+  void release_held(ThreadIndex thread) {
+    if (tracks_[thread].held) give_held(thread);
+  }
+  void give_held(ThreadIndex thread);
   static void restart(Track& track, State state, std::uint64_t since) {
     track.begin[0] = since;
     track.state[0] = state;

@@ -157,9 +157,8 @@ void KernelTimeline::lose_cpu(Cpu& cpu, std::uint16_t number, std::uint64_t begi
 }
 
 // A thread off the CPU may have run, slept and been woken on a CPU whose records were lost.
-void KernelTimeline::see_gaps(ThreadIndex thread, std::uint64_t t) {
+void KernelTimeline::see_new_gaps(ThreadIndex thread, std::uint64_t t) {
   Track& track = tracks_[thread];
-  if (track.gaps_seen == gaps_.count()) return;
   const std::uint64_t begin_ns = gaps_.earliest_after(track.gaps_seen);
   track.gaps_seen = gaps_.count();
   track.number_known = false;

@@ -47,9 +47,7 @@ ThreadIndex KernelTimeline::add_thread(std::uint32_t tid, std::uint64_t born, st
 
 // A thread that nothing announced was there from the start, unless its announcement was lost
 // or left out.
-ThreadIndex KernelTimeline::find_or_create(std::uint32_t tid, std::uint64_t t) {
-  const ThreadIndex index = by_tid_.find(tid);
-  if (index != no_index) return index;
+ThreadIndex KernelTimeline::create(std::uint32_t tid, std::uint64_t t) {
   const bool all_announced = scope_ == Timeline::Scope::whole_machine && gaps_.count() == 0;
   return add_thread(tid, all_announced ? std::min(start_ns_, t) : t, t);
 }
