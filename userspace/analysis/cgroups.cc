@@ -25,19 +25,17 @@ class Cgroups final : public Pass {
   [[nodiscard]] std::uint64_t wants_records() const override {
     return kinds(SCHEDSCOPE_REC_CGROUP);
   }
-  void record(RecordView record) override {
-    take_path(record.as<schedscope_cgroup>());
-  }
+  void record(RecordView record) override { take_path(record.as<schedscope_cgroup>()); }
 
   void in_cgroup(timeline::ThreadIndex thread, std::uint64_t cgroup_id, std::uint64_t from_ns,
                  bool told) override {
     Row& row = at(rows_, thread);
-    row.stays.push_back({.from_ns = from_ns, .cgroup_id = cgroup_id});
     if (!told) ++missed_;
-    if (from_ns != 0) return;
-    // It was there from its birth on; what has come since was not known to be its.
-    for (auto& [id, times] : row.sums) {
-      if (id == 0) id = cgroup_id;
+    if (from_ns != 0) {
+      row.moves.push_back({.from_ns = from_ns, .cgroup_id = cgroup_id});
+    } else {
+      // It was there from its birth on; what has come since was not known to be its.
+      row.now.cgroup_id = cgroup_id;
     }
   }
 
@@ -52,17 +50,27 @@ class Cgroups final : public Pass {
 
  private:
   using Times = std::array<std::uint64_t, timeline::state_count>;
-  struct Stay {
+  struct Move {
     std::uint64_t from_ns, cgroup_id;
   };
+  struct Sum {
+    std::uint64_t cgroup_id = 0;  // 0: none is known
+    bool used = false;
+    Times times{};
+  };
   struct Row {
-    std::vector<Stay> stays;  // the one that what comes next begins in, and later ones
-    std::vector<std::pair<std::uint64_t, Times>> sums;  // by cgroup, 0 for none known
+    Sum now;                  // of the one that what comes next begins in
+    std::vector<Move> moves;  // later than that
+    std::vector<Sum> others;
   };
 
   void take_path(const schedscope_cgroup& part);
   void add(timeline::ThreadIndex thread, State state, std::uint64_t begin, std::uint64_t end);
-  static void add_to(Row& row, std::uint64_t cgroup_id, State state, std::uint64_t ns);
+  static void enter(Row& row, std::uint64_t cgroup_id);
+  static void add_to(Sum& sum, State state, std::uint64_t ns) {
+    sum.used = true;
+    sum.times[static_cast<std::size_t>(state)] += ns;
+  }
   static void add_thread(const Times& times, CgroupReport& cgroup);
   static bool adds_up(const Row& row, const ThreadReport& thread);
 
@@ -81,30 +89,31 @@ void Cgroups::take_path(const schedscope_cgroup& part) {
   path.append(reinterpret_cast<const char*>(part.part), bytes);
 }
 
-void Cgroups::add_to(Row& row, std::uint64_t cgroup_id, State state, std::uint64_t ns) {
-  auto sum = std::ranges::find(row.sums, cgroup_id, &std::pair<std::uint64_t, Times>::first);
-  if (sum == row.sums.end()) sum = row.sums.insert(sum, {cgroup_id, Times{}});
-  sum->second[static_cast<std::size_t>(state)] += ns;
+void Cgroups::enter(Row& row, std::uint64_t cgroup_id) {
+  if (cgroup_id == row.now.cgroup_id) return;
+  if (row.now.used) row.others.push_back(row.now);
+  row.now = {.cgroup_id = cgroup_id};
+  const auto found = std::ranges::find(row.others, cgroup_id, &Sum::cgroup_id);
+  if (found == row.others.end()) return;
+  row.now = *found;
+  row.others.erase(found);
 }
 
 // A thread's stretches come in the order of their times: what lies before this one is done with.
 void Cgroups::add(timeline::ThreadIndex thread, State state, std::uint64_t begin,
                   std::uint64_t end) {
   Row& row = at(rows_, thread);
-  auto& stays = row.stays;
-  std::size_t now = 0;
-  while (now + 1 < stays.size() && stays[now + 1].from_ns <= begin) ++now;
-  stays.erase(stays.begin(), stays.begin() + static_cast<std::ptrdiff_t>(now));
-  std::uint64_t cgroup_id = 0;
-  for (const Stay& stay : stays) {
-    if (stay.from_ns >= end) break;
-    if (stay.from_ns > begin) {
-      add_to(row, cgroup_id, state, stay.from_ns - begin);
-      begin = stay.from_ns;
+  while (!row.moves.empty() &&
+         (row.moves.front().from_ns <= begin || row.moves.front().from_ns < end)) {
+    const Move move = row.moves.front();
+    row.moves.erase(row.moves.begin());
+    if (move.from_ns > begin) {
+      add_to(row.now, state, move.from_ns - begin);
+      begin = move.from_ns;
     }
-    cgroup_id = stay.cgroup_id;
+    enter(row, move.cgroup_id);
   }
-  add_to(row, cgroup_id, state, end - begin);
+  add_to(row.now, state, end - begin);
 }
 
 void Cgroups::add_thread(const Times& times, CgroupReport& cgroup) {
@@ -119,7 +128,8 @@ void Cgroups::add_thread(const Times& times, CgroupReport& cgroup) {
 
 bool Cgroups::adds_up(const Row& row, const ThreadReport& thread) {
   CgroupReport all;
-  for (const auto& [id, times] : row.sums) add_thread(times, all);
+  add_thread(row.now.times, all);
+  for (const Sum& sum : row.others) add_thread(sum.times, all);
   return all.run_ns == thread.run_ns && all.wait_ns == thread.wait_ns &&
          all.sleep_ns == thread.sleep_ns && all.block_ns == thread.block_ns &&
          all.unknown_ns == thread.unknown_ns;
@@ -133,7 +143,9 @@ void Cgroups::finish(Report& report) {
     const ThreadReport& thread = report.threads[i];
     conserved = conserved && adds_up(rows_[i], thread);
     if (thread.who.bystander) continue;
-    for (const auto& [id, times] : rows_[i].sums) add_thread(times, cgroups[id]);
+    const Sum& now = rows_[i].now;
+    if (now.used) add_thread(now.times, cgroups[now.cgroup_id]);
+    for (const Sum& sum : rows_[i].others) add_thread(sum.times, cgroups[sum.cgroup_id]);
   }
   report.cgroup_moves_missed = missed_;
   if (cgroups.empty() || (cgroups.size() == 1 && cgroups.contains(0))) return;

@@ -59,6 +59,7 @@ class Futexes final : public Pass {
 
   void advance(timeline::ThreadIndex thread, timeline::State state, std::uint64_t begin_ns,
                std::uint64_t end_ns) {
+    if (!clock_.asked(thread)) return;
     clock_.advance(thread, state, begin_ns, end_ns,
                    [this](std::uint64_t id, const StateClock::Reading& reading) {
                      const auto found = watches_.find(id / 2);

@@ -17,13 +17,8 @@ class LogLinear {
  public:
   void add(std::uint64_t value) {
     const unsigned octave = octave_of(value);
-    const std::uint64_t bit = 1ULL << octave;
-    const auto row = static_cast<std::size_t>(std::popcount(octaves_ & (bit - 1)));
-    if ((octaves_ & bit) == 0) {
-      rows_.insert(rows_.begin() + static_cast<std::ptrdiff_t>(row), Row{});
-      octaves_ |= bit;
-    }
-    std::uint32_t& cell = rows_[row][sub_of(value, octave)];
+    if (octave != octave_) go_to(octave);
+    std::uint32_t& cell = rows_[row_][sub_of(value, octave)];
     if (cell != ~0U) ++cell;
     ++count_;
     if (value > max_) max_ = value;
@@ -49,7 +44,19 @@ class LogLinear {
     return octave == 0 ? value : (value >> (octave - 1)) & 15;
   }
 
+  // Most values lie near the one before.
+  void go_to(unsigned octave) {
+    const std::uint64_t bit = 1ULL << octave;
+    octave_ = static_cast<std::uint8_t>(octave);
+    row_ = static_cast<std::uint8_t>(std::popcount(octaves_ & (bit - 1)));
+    if ((octaves_ & bit) != 0) return;
+    rows_.insert(rows_.begin() + row_, Row{});
+    octaves_ |= bit;
+  }
+
   std::uint64_t octaves_ = 0;  // which have a row
+  std::uint8_t octave_ = 64;   // of the last value; 64: there is none
+  std::uint8_t row_ = 0;       // its row
   std::uint64_t count_ = 0;
   std::uint64_t max_ = 0;
   std::vector<Row> rows_;

@@ -18,16 +18,18 @@ Peers::Entry* Peers::find(timeline::ThreadIndex peer) {
     return nullptr;
   }
   for (std::uint8_t at = home(peer); places_[at] != 0; ++at) {
-    Entry& entry = entries_[places_[at] - 1U];
+    if ((places_[at] & tag_bits) != tag(peer)) continue;
+    Entry& entry = entries_[(places_[at] & ~tag_bits) - 1U];
     if (entry.peer == peer) return &entry;
   }
   return nullptr;
 }
 
 void Peers::place(std::size_t entry) {
-  std::uint8_t at = home(entries_[entry].peer);
+  const timeline::ThreadIndex peer = entries_[entry].peer;
+  std::uint8_t at = home(peer);
   while (places_[at] != 0) ++at;
-  places_[at] = static_cast<std::uint8_t>(entry + 1);
+  places_[at] = static_cast<std::uint16_t>(tag(peer) | (entry + 1));
 }
 
 // Leaves the `most` largest.

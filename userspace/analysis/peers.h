@@ -43,14 +43,18 @@ class Peers {
   static std::uint8_t home(timeline::ThreadIndex peer) {
     return static_cast<std::uint8_t>((peer * 0x9e3779b1U) >> 24);
   }
+  // What tells most others apart without a look at their entries, which lie far away.
+  static constexpr unsigned tag_bits = 0xff00;
+  static unsigned tag(timeline::ThreadIndex peer) { return (peer * 0x9e3779b1U >> 8) & tag_bits; }
   [[nodiscard]] Entry* find(timeline::ThreadIndex peer);
   void place(std::size_t entry);
   static void fold(std::vector<Entry>& entries, Entry& others);
 
   std::vector<Entry> entries_;
   Entry others_{.peer = others};
-  // When they are not few: 256 places for an entry's number + 1, from its home on; 0 is free.
-  std::vector<std::uint8_t> places_;
+  // When they are not few: 256 places for an entry's tag and number + 1, from its home on; 0 is
+  // free.
+  std::vector<std::uint16_t> places_;
 };
 
 }  // namespace schedscope::analysis

@@ -6,6 +6,7 @@
 #include <deque>
 #include <optional>
 #include <unordered_map>
+#include <vector>
 
 #include "timeline/types.h"
 
@@ -20,20 +21,25 @@ class StateClock {
   // `at_ns` never goes back for a thread. The answer may be there at once; else it comes from
   // advance(), with `id`, unless its stretches have gone past that moment.
   std::optional<Reading> ask(timeline::ThreadIndex thread, std::uint64_t at_ns, std::uint64_t id) {
+    if (thread >= asked_.size()) asked_.resize(thread + 1U);
+    asked_[thread] = 1;
     Row& row = rows_[thread];
     if (row.until_ns == at_ns) return row.sums;
     if (row.until_ns < at_ns) row.open.push_back({at_ns, id});
     return std::nullopt;
   }
 
-  // A stretch of a thread; answer(id, reading) for each moment in it that was asked for.
+  // Whether there is anything to know of it.
+  [[nodiscard]] bool asked(timeline::ThreadIndex thread) const {
+    return thread < asked_.size() && asked_[thread] != 0;
+  }
+
+  // A stretch of a thread that was asked for; answer(id, reading) for each moment in it that was
+  // asked for.
   template <typename Answer>
   void advance(timeline::ThreadIndex thread, timeline::State state, std::uint64_t begin_ns,
                std::uint64_t end_ns, const Answer& answer) {
-    if (rows_.empty()) return;
-    const auto found = rows_.find(thread);
-    if (found == rows_.end()) return;
-    Row& row = found->second;
+    Row& row = rows_.at(thread);
     std::uint64_t& sum = row.sums[static_cast<std::size_t>(state)];
     while (!row.open.empty() && row.open.front().at_ns <= end_ns) {
       Reading reading = row.sums;
@@ -64,6 +70,7 @@ class StateClock {
     std::deque<Question> open;
   };
   std::unordered_map<timeline::ThreadIndex, Row> rows_;
+  std::vector<std::uint8_t> asked_;  // those that have a row: few, and each stretch asks
 };
 
 }  // namespace schedscope::analysis

@@ -6,7 +6,6 @@
 // thread's next switch away; so is in which CPU's queue a thread was. What neither tells stays
 // apart: the parts of a wait add up to it.
 #include <algorithm>
-#include <deque>
 #include <vector>
 
 #include "analysis/passes.h"
@@ -15,13 +14,72 @@
 namespace schedscope::analysis {
 namespace {
 
-// Of one CPU, what came before them is forgotten.
-constexpr std::size_t most_stays = 1 << 16;
 constexpr std::size_t most_moves = 16;
+
+// Somebody's uninterrupted time on a CPU; it ends where the next one begins.
+struct Stay {
+  std::uint64_t begin_ns;
+  std::uint32_t tid;             // 0: idle
+  timeline::ThreadIndex thread;  // known when it leaves
+  bool known;                    // not in a gap
+};
+
+// The latest of one CPU, the oldest first; what came before them is forgotten.
+class Stays {
+ public:
+  [[nodiscard]] std::size_t size() const { return end_ - begin_; }
+  [[nodiscard]] bool empty() const { return begin_ == end_; }
+  [[nodiscard]] Stay& back() { return ring_[(end_ - 1) & mask_]; }
+  [[nodiscard]] const Stay& operator[](std::size_t i) const { return ring_[(begin_ + i) & mask_]; }
+
+  void push(const Stay& stay) {
+    if (size() > mask_) make_room();
+    ++end_;
+    back() = stay;
+  }
+  void pop() { --end_; }
+
+  // The last one that began no later, else the first; a wait is told of soon after it, so from the
+  // end, in ever longer steps.
+  [[nodiscard]] std::size_t find(std::uint64_t at_ns) const {
+    std::size_t low = size(), high = size();
+    for (std::size_t step = 1; low != 0; step *= 2) {
+      low = low > step ? low - step : 0;
+      if ((*this)[low].begin_ns <= at_ns) break;
+      high = low;
+    }
+    // What lies behind `low` and before `high` is not known yet.
+    while (high - low > 1) {
+      const std::size_t middle = low + (high - low) / 2;
+      ((*this)[middle].begin_ns <= at_ns ? low : high) = middle;
+    }
+    return low;
+  }
+
+ private:
+  static constexpr std::size_t most = 1 << 16;
+
+  void make_room() {
+    if (size() == most) {
+      ++begin_;
+      return;
+    }
+    std::vector<Stay> larger(2 * ring_.size());
+    for (std::size_t i = 0; i < size(); ++i) larger[i] = (*this)[i];
+    end_ = size();
+    begin_ = 0;
+    ring_ = std::move(larger);
+    mask_ = ring_.size() - 1;
+  }
+
+  std::vector<Stay> ring_ = std::vector<Stay>(64);  // a power of two of them
+  std::size_t mask_ = 63;
+  std::size_t begin_ = 0, end_ = 0;
+};
 
 class WaitsBehind final : public Pass {
  public:
-  using Pass::Pass;
+  explicit WaitsBehind(const Setup& setup) : Pass(setup), all_(setup.machine.filter.empty()) {}
 
   [[nodiscard]] std::uint64_t wants_records() const override {
     return kinds(SCHEDSCOPE_REC_SWITCH, SCHEDSCOPE_REC_MIGRATE, SCHEDSCOPE_REC_WAKEUP_NEW,
@@ -32,17 +90,24 @@ class WaitsBehind final : public Pass {
 
   void span(const timeline::Span& span) override {
     Row& row = at(rows_, span.thread);
+    // Most stay where they are.
+    if (row.now.cpu != SCHEDSCOPE_CPU_NONE && row.now.at_ns <= span.begin_ns) {
+      split(row, row.now.cpu, span.begin_ns, span.end_ns);
+      return;
+    }
     std::uint64_t begin = span.begin_ns;
     // When moves have been forgotten, where it was before the first is not known.
-    std::uint16_t cpu = row.moves.size() < most_moves ? span.cpu : SCHEDSCOPE_CPU_NONE;
-    for (const Move& move : row.moves) {
-      if (move.at_ns >= span.end_ns) break;
+    std::uint16_t cpu = row.before.size() + 1 < most_moves ? span.cpu : SCHEDSCOPE_CPU_NONE;
+    const auto pass = [&](const Move& move) {
+      if (move.at_ns >= span.end_ns || move.cpu == SCHEDSCOPE_CPU_NONE) return;
       if (move.at_ns > begin) {
         split(row, cpu, begin, move.at_ns);
         begin = move.at_ns;
       }
       cpu = move.cpu;
-    }
+    };
+    for (const Move& move : row.before) pass(move);
+    pass(row.now);
     split(row, cpu, begin, span.end_ns);
   }
 
@@ -59,39 +124,31 @@ class WaitsBehind final : public Pass {
   }
 
  private:
-  // Somebody's uninterrupted time on a CPU; it ends where the next one begins.
-  struct Stay {
-    std::uint64_t begin_ns;
-    std::uint32_t tid;             // 0: idle
-    timeline::ThreadIndex thread;  // known when it leaves
-    bool known;                    // not in a gap
-  };
+  // To which CPU's queue a thread went.
   struct Move {
-    std::uint64_t at_ns;
-    std::uint16_t cpu;
+    std::uint64_t at_ns = 0;
+    std::uint16_t cpu = SCHEDSCOPE_CPU_NONE;  // none: there was no move so far
   };
   struct Row {
-    Peers peers;
+    Move now;
+    std::vector<Move> before;  // the last ones
     std::uint64_t unknown_ns = 0;
-    std::vector<Move> moves;  // to which CPU's queue it went, the last ones
+    Peers peers;
   };
 
   void switched(const schedscope_switch& record, std::uint64_t t);
   void gap(const schedscope_lost& record, std::uint64_t t);
-  void move(std::uint32_t tid, std::uint64_t t, std::uint32_t cpu);
+  void move(timeline::ThreadIndex thread, std::uint64_t t, std::uint32_t cpu);
   void split(Row& row, std::uint16_t cpu, std::uint64_t begin, std::uint64_t end);
   [[nodiscard]] bool is_known(const Stay& stay, timeline::ThreadIndex who) const;
 
   [[nodiscard]] timeline::ThreadIndex find(std::uint32_t tid) const {
     return tid == 0 ? timeline::no_index : setup().timeline->find(tid);
   }
-  static void add(std::deque<Stay>& stays, const Stay& stay) {
-    if (stays.size() == most_stays) stays.pop_front();
-    stays.push_back(stay);
-  }
 
+  const bool all_;  // threads' switches are recorded, and the idle tasks'
   std::uint64_t now_ = 0;
-  std::vector<std::deque<Stay>> cpus_;
+  std::vector<Stays> cpus_;
   std::vector<Row> rows_;
 };
 
@@ -103,12 +160,12 @@ void WaitsBehind::record(RecordView record) {
       break;
     case SCHEDSCOPE_REC_MIGRATE: {
       const auto& moved = record.as<schedscope_migrate>();
-      move(moved.tid, now_, moved.to_cpu);
+      move(find(moved.tid), now_, moved.to_cpu);
       break;
     }
     case SCHEDSCOPE_REC_WAKEUP_NEW: {
       const auto& woken = record.as<schedscope_waking>();
-      move(woken.tid, now_, woken.target_cpu);
+      move(find(woken.tid), now_, woken.target_cpu);
       break;
     }
     case SCHEDSCOPE_REC_LOST:
@@ -120,7 +177,7 @@ void WaitsBehind::record(RecordView record) {
 }
 
 void WaitsBehind::switched(const schedscope_switch& record, std::uint64_t t) {
-  std::deque<Stay>& stays = at(cpus_, record.rec.cpu);
+  Stays& stays = at(cpus_, record.rec.cpu);
   const timeline::ThreadIndex prev = find(record.prev_tid);
   // Who leaves has been there since the last switch, unless one was missed.
   if (!stays.empty()) {
@@ -128,17 +185,17 @@ void WaitsBehind::switched(const schedscope_switch& record, std::uint64_t t) {
     last.known = last.known && last.tid == record.prev_tid;
     last.thread = prev;
   }
-  add(stays, {.begin_ns = t, .tid = record.next_tid, .thread = timeline::no_index, .known = true});
-  if (prev != timeline::no_index) move(record.prev_tid, t, record.rec.cpu);
+  stays.push({.begin_ns = t, .tid = record.next_tid, .thread = timeline::no_index, .known = true});
+  move(prev, t, record.rec.cpu);
 }
 
 void WaitsBehind::gap(const schedscope_lost& record, std::uint64_t t) {
   if (record.tid != 0) return;  // of user threads
   const std::uint64_t begin = std::min<std::uint64_t>(record.begin_ns, t);
-  const auto lose = [&](std::deque<Stay>& stays) {
-    while (!stays.empty() && stays.back().begin_ns >= begin) stays.pop_back();
+  const auto lose = [&](Stays& stays) {
+    while (!stays.empty() && stays.back().begin_ns >= begin) stays.pop();
     if (!stays.empty()) stays.back().thread = find(stays.back().tid);
-    add(stays, {.begin_ns = begin, .tid = 0, .thread = timeline::no_index, .known = false});
+    stays.push({.begin_ns = begin, .tid = 0, .thread = timeline::no_index, .known = false});
   };
   if (record.rec.cpu != SCHEDSCOPE_CPU_NONE) {
     lose(at(cpus_, record.rec.cpu));
@@ -147,39 +204,41 @@ void WaitsBehind::gap(const schedscope_lost& record, std::uint64_t t) {
   }
 }
 
-void WaitsBehind::move(std::uint32_t tid, std::uint64_t t, std::uint32_t cpu) {
-  const timeline::ThreadIndex thread = find(tid);
+void WaitsBehind::move(timeline::ThreadIndex thread, std::uint64_t t, std::uint32_t cpu) {
   if (thread == timeline::no_index || cpu >= SCHEDSCOPE_CPU_NONE) return;
-  std::vector<Move>& moves = at(rows_, thread).moves;
-  if (!moves.empty() && moves.back().cpu == cpu) return;  // most stay where they are
-  if (moves.size() == most_moves) moves.erase(moves.begin());
-  moves.push_back({.at_ns = t, .cpu = static_cast<std::uint16_t>(cpu)});
+  Row& row = at(rows_, thread);
+  if (row.now.cpu == cpu) return;
+  if (row.now.cpu != SCHEDSCOPE_CPU_NONE) row.before.push_back(row.now);
+  if (row.before.size() == most_moves) row.before.erase(row.before.begin());
+  row.now = {.at_ns = t, .cpu = static_cast<std::uint16_t>(cpu)};
 }
 
 // Whether nobody else can have been there. Of threads that are not selected not all switches are
 // recorded, nor of the idle task then.
 bool WaitsBehind::is_known(const Stay& stay, timeline::ThreadIndex who) const {
   if (!stay.known) return false;
-  const bool all = setup().machine.filter.empty();
-  if (stay.tid == 0) return all;
-  return who != timeline::no_index && (all || !setup().timeline->threads()[who].bystander);
+  if (stay.tid == 0) return all_;
+  return who != timeline::no_index && (all_ || !setup().timeline->threads()[who].bystander);
 }
 
 void WaitsBehind::split(Row& row, std::uint16_t cpu, std::uint64_t begin, std::uint64_t end) {
   std::uint64_t left = end - begin;
   if (cpu < cpus_.size()) {
-    const std::deque<Stay>& stays = cpus_[cpu];
-    // From the end: a wait is told of soon after it, and what was before it is long.
-    auto stay = stays.end();
-    while (stay != stays.begin() && (--stay)->begin_ns > begin) continue;
-    for (; stay != stays.end() && stay->begin_ns < end; ++stay) {
-      const bool open = stay + 1 == stays.end();
-      const std::uint64_t from = std::max(begin, stay->begin_ns);
-      const std::uint64_t to = open ? end : std::min(end, (stay + 1)->begin_ns);
-      const timeline::ThreadIndex who = open ? find(stay->tid) : stay->thread;
-      if (from >= to || !is_known(*stay, who)) continue;
-      row.peers.count(stay->tid == 0 ? Peers::idle : who) += to - from;
-      left -= to - from;
+    const Stays& stays = cpus_[cpu];
+    const std::size_t size = stays.size();
+    std::uint64_t from = begin;
+    for (std::size_t i = stays.find(begin); i < size && from < end; ++i) {
+      const Stay& stay = stays[i];
+      const bool open = i + 1 == size;
+      from = std::max(from, stay.begin_ns);
+      const std::uint64_t to = open ? end : std::min(end, stays[i + 1].begin_ns);
+      if (from >= to) continue;
+      const timeline::ThreadIndex who = open ? find(stay.tid) : stay.thread;
+      if (is_known(stay, who)) {
+        row.peers.count(stay.tid == 0 ? Peers::idle : who) += to - from;
+        left -= to - from;
+      }
+      from = to;
     }
   }
   row.unknown_ns += left;

@@ -116,6 +116,25 @@ TEST(WaitsBehind, OfASelectionOnlyWhatIsRecorded) {
   EXPECT_EQ(behind(analyse(s, 100, {}, machine), 7), "?:30");
 }
 
+TEST(WaitsBehind, EachOfThousands) {
+  Script s;
+  s.wake(10, 7);
+  s.to(10, 0, 7);
+  s.wake(20, 8, 7);
+  s.wake(20, 9, 7);
+  s.to(20, 0, 8, preempted_by(8));
+  std::uint64_t t = 20;
+  for (int i = 0; i < 1000; ++i) {
+    s.to(t += 2, 0, 9, ticked);
+    s.to(t += 3, 0, 8, ticked);
+  }
+  s.to(t += 2, 0, 7, ticked);
+  s.to(t += 4, 0, 8, ticked);
+  s.to(t += 5, 0, 7, ticked);
+  s.to(t += 6, 0, 0, sleeps);
+  EXPECT_EQ(behind(analyse(s, t + 1), 7), "9:3000 8:2007 ?:0");
+}
+
 TEST(WaitsBehind, AlwaysAddsUpToTheWait) {
   std::mt19937_64 rng(5);
   for (int round = 0; round < 200; ++round) {
