@@ -95,11 +95,14 @@ class Fan final : public timeline::Sink {
 
   void record(RecordView record) override {
     if (record.kind() >= records_.size()) return;
+    counts_.add(record);
     for (Pass* pass : records_[record.kind()]) pass->record(record);
   }
   void second_record(RecordView record) override {
     for (Pass* pass : second_records_) pass->second_record(record);
   }
+
+  [[nodiscard]] const RecordCounts& counts() const { return counts_; }
 
  private:
   void add(Pass& pass) {
@@ -140,6 +143,7 @@ class Fan final : public timeline::Sink {
   }
 
   const Setup& setup_;
+  RecordCounts counts_;
   bool wants_user_spans_ = false;
   Takers slices_, cpu_spans_, user_spans_, hostages_;
   std::array<Takers, timeline::state_count> spans_;
@@ -175,6 +179,7 @@ struct Analysis::State {
                  machine.filter.empty() ? timeline::Timeline::Scope::whole_machine
                                         : timeline::Timeline::Scope::selected) {
     setup.timeline = &timeline;
+    setup.records = &fan.counts();
   }
 
   std::vector<timeline::Sink*> with_fan(std::span<timeline::Sink* const> extra) {

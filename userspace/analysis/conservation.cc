@@ -19,24 +19,20 @@ class Conservation final : public Pass {
  public:
   using Pass::Pass;
 
-  [[nodiscard]] std::uint64_t wants_records() const override { return all_kinds; }
+  [[nodiscard]] std::uint64_t wants_records() const override {
+    return kinds(SCHEDSCOPE_REC_LOST, SCHEDSCOPE_REC_CPU_STATS);
+  }
   void record(RecordView record) override {
-    const std::uint16_t kind = record.kind();
-    Row& row = record.cpu() == SCHEDSCOPE_CPU_NONE ? no_cpu_ : at(rows_, record.cpu());
-    const bool of_cpu = kind >= SCHEDSCOPE_REC_SWITCH && kind <= SCHEDSCOPE_REC_TASK;
-    if (of_cpu || kind == SCHEDSCOPE_REC_FUTEX || kind == SCHEDSCOPE_REC_NAMESPACE ||
-        kind == SCHEDSCOPE_REC_COUNTS) {
-      ++row.kept;
-    } else if (kind >= SCHEDSCOPE_REC_USER_SWITCH && kind <= SCHEDSCOPE_REC_USER_CARRIER) {
-      ++told_;
-    } else if (kind == SCHEDSCOPE_REC_LOST) {
+    if (record.kind() == SCHEDSCOPE_REC_LOST) {
       lost(record.as<schedscope_lost>());
-    } else if (kind == SCHEDSCOPE_REC_CPU_STATS) {
-      stats(row, record.as<schedscope_cpu_stats>());
+      return;
     }
+    const bool of_cpu = record.cpu() != SCHEDSCOPE_CPU_NONE;
+    stats(of_cpu ? at(rows_, record.cpu()) : no_cpu_, record.as<schedscope_cpu_stats>());
   }
 
   void finish(Report& report) override {
+    count();
     Causes total = no_cpu_.lost;
     bool whole = no_cpu_conserved();
     bool counted = no_cpu_.counted;
@@ -81,6 +77,31 @@ class Conservation final : public Pass {
     std::uint64_t all = 0;
     for (const std::uint64_t n : causes) all += n;
     return all;
+  }
+
+  // What was kept, of the kinds that the sources count.
+  void count() {
+    constexpr std::uint64_t of_cpu =
+        kinds(SCHEDSCOPE_REC_SWITCH, SCHEDSCOPE_REC_WAKING, SCHEDSCOPE_REC_WAKEUP_NEW,
+              SCHEDSCOPE_REC_FORK, SCHEDSCOPE_REC_EXEC, SCHEDSCOPE_REC_EXIT, SCHEDSCOPE_REC_MIGRATE,
+              SCHEDSCOPE_REC_TASK, SCHEDSCOPE_REC_FUTEX, SCHEDSCOPE_REC_NAMESPACE);
+    constexpr std::uint64_t told =
+        kinds(SCHEDSCOPE_REC_USER_SWITCH, SCHEDSCOPE_REC_USER_READY, SCHEDSCOPE_REC_USER_PARK,
+              SCHEDSCOPE_REC_USER_END, SCHEDSCOPE_REC_USER_NAME, SCHEDSCOPE_REC_USER_CARRIER);
+    const auto sum_of = [](const RecordCounts::Kinds& counts, std::uint64_t which) {
+      std::uint64_t all = 0;
+      for (std::size_t kind = 0; kind < counts.size(); ++kind) {
+        if ((which >> kind & 1) != 0) all += counts[kind];
+      }
+      return all;
+    };
+    const RecordCounts& records = *setup().records;
+    told_ = sum_of(records.no_cpu(), told);
+    rows_.resize(std::max(rows_.size(), records.cpus().size()));
+    for (std::size_t cpu = 0; cpu < records.cpus().size(); ++cpu) {
+      rows_[cpu].kept = sum_of(records.cpus()[cpu], of_cpu);
+      told_ += sum_of(records.cpus()[cpu], told);
+    }
   }
 
   [[nodiscard]] bool no_cpu_conserved() const {

@@ -14,18 +14,18 @@ class Overhead final : public Pass {
   using Pass::Pass;
 
   [[nodiscard]] std::uint64_t wants_records() const override {
-    return kinds(SCHEDSCOPE_REC_SWITCH, SCHEDSCOPE_REC_CPU_STATS);
+    return kinds(SCHEDSCOPE_REC_CPU_STATS);
   }
-  void record(RecordView record) override {
-    if (record.kind() == SCHEDSCOPE_REC_SWITCH) ++recorded_;
-    take(record);
-  }
+  void record(RecordView record) override { take(record); }
   void second_record(RecordView record) override { take(record); }
 
   void finish(Report& report) override {
     const capture::Machine& machine = setup().machine;
     const double span = static_cast<double>(setup().end_ns - setup().start_ns);
-    report.recorded_switches = recorded_;
+    report.recorded_switches = setup().records->no_cpu()[SCHEDSCOPE_REC_SWITCH];
+    for (const auto& kinds : setup().records->cpus()) {
+      report.recorded_switches += kinds[SCHEDSCOPE_REC_SWITCH];
+    }
     report.agent_cpu_ns = machine.agent_cpu_ns;
     if (machine.agent_cpu_ns != 0 && span > 0) {
       report.agent_core_percent = 100.0 * static_cast<double>(machine.agent_cpu_ns) / span;
@@ -59,7 +59,6 @@ class Overhead final : public Pass {
   std::uint64_t run_ns_ = 0;
   std::uint64_t fewest_ = ~0ULL;  // switches that a witness was timed for
   double ns_per_switch_ = 0;
-  std::uint64_t recorded_ = 0;
 };
 
 }  // namespace

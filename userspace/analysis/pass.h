@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <type_traits>
@@ -13,6 +14,28 @@
 
 namespace schedscope::analysis {
 
+// How many records there were of each kind, by CPU: several analyses want to know, and none needs
+// to see each of them for it.
+class RecordCounts {
+ public:
+  using Kinds = std::array<std::uint64_t, SCHEDSCOPE_REC_MAX + 1>;
+
+  void add(RecordView record) {
+    Kinds& kinds = record.cpu() == SCHEDSCOPE_CPU_NONE ? no_cpu_ : of(record.cpu());
+    ++kinds[record.kind()];
+  }
+  [[nodiscard]] const std::vector<Kinds>& cpus() const { return cpus_; }
+  [[nodiscard]] const Kinds& no_cpu() const { return no_cpu_; }
+
+ private:
+  Kinds& of(std::uint16_t cpu) {
+    if (cpu >= cpus_.size()) cpus_.resize(cpu + 1U);
+    return cpus_[cpu];
+  }
+  std::vector<Kinds> cpus_;
+  Kinds no_cpu_{};
+};
+
 // What all analyses share; outlives them.
 struct Setup {
   const capture::Machine& machine;
@@ -21,6 +44,7 @@ struct Setup {
   std::uint64_t to_ns = 0;  // ~0 until the end is known, when it is the capture's own
   bool whole = true;        // the reported span is the whole capture
   const timeline::Timeline* timeline = nullptr;
+  const RecordCounts* records = nullptr;
 
   [[nodiscard]] std::uint64_t clip(std::uint64_t t) const {
     return t < from_ns ? from_ns : t > to_ns ? to_ns : t;
