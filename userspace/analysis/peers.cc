@@ -70,6 +70,7 @@ std::vector<Peer> Peers::list(std::span<const timeline::Thread> threads, By orde
   Entry rest = others_;
   fold(kept, rest);
   std::vector<Peer> peers;
+  peers.reserve(kept.size() + 1);
   const auto add = [&](const Entry& entry) {
     Peer peer{.count = entry.count, .ns = entry.ns};
     if (entry.peer < threads.size()) {

@@ -46,6 +46,7 @@ class Preemptors final : public Pass {
     for (std::size_t i = 0; i < rows_.size(); ++i) {
       report.threads[i].preempted_by =
           rows_[i].peers.list(setup().timeline->threads(), Peers::By::time);
+      rows_[i] = {};  // its memory is for the lists to come
     }
   }
 

@@ -120,6 +120,7 @@ class WaitsBehind final : public Pass {
         if (peer.thread == timeline::no_index && peer.comm == "(interrupt)") peer.comm = "(idle)";
       }
       report.threads[i].waited_behind_unknown_ns = rows_[i].unknown_ns;
+      rows_[i] = {};  // its memory is for the lists to come
     }
   }
 

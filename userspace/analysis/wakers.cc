@@ -30,6 +30,7 @@ class Wakers final : public Pass {
       report.threads[i].wakeups = rows_[i].wakeups;
       report.threads[i].woken_by =
           rows_[i].peers.list(setup().timeline->threads(), Peers::By::count);
+      rows_[i] = {};  // its memory is for the lists to come
     }
   }
 
