@@ -46,7 +46,7 @@ void Peers::fold(std::vector<Entry>& entries, Entry& others) {
   entries.erase(kept, entries.end());
 }
 
-std::uint64_t& Peers::count(timeline::ThreadIndex peer) {
+std::uint64_t& Peers::count_other(timeline::ThreadIndex peer) {
   if (Entry* entry = find(peer); entry != nullptr) {
     ++entry->count;
     return entry->ns;

@@ -153,7 +153,7 @@ class WaitsBehind final : public Pass {
   std::vector<Row> rows_;
 };
 
-void WaitsBehind::record(RecordView record) {
+[[gnu::flatten]] void WaitsBehind::record(RecordView record) {
   now_ = std::max(now_, record.time_ns());  // as the timeline does
   switch (record.kind()) {
     case SCHEDSCOPE_REC_SWITCH:

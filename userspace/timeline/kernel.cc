@@ -30,7 +30,9 @@ void KernelTimeline::add_cpus(std::uint16_t last) {
   cpus_.resize(last + 1U, fresh);
 }
 
-void KernelTimeline::on_switch(const schedscope_switch& record, std::uint64_t t) {
+// Its steps are functions for the reader's sake: most of them are called here only, for each
+// switch.
+[[gnu::flatten]] void KernelTimeline::on_switch(const schedscope_switch& record, std::uint64_t t) {
   const std::uint16_t number = record.rec.cpu;
   if (number == SCHEDSCOPE_CPU_NONE) return;
   Cpu& cpu = cpu_at(number);

@@ -109,7 +109,7 @@ Timeline::Timeline(std::uint64_t start_ns, std::uint32_t cpus, std::span<Sink* c
 Timeline::Timeline(Timeline&&) noexcept = default;
 Timeline::~Timeline() = default;
 
-void Timeline::add(RecordView record) {
+[[gnu::flatten]] void Timeline::add(RecordView record) {
   if (record.second()) {
     for (Sink* sink : state_->sinks) sink->second_record(record);
     return;
