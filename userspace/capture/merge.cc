@@ -160,7 +160,7 @@ Merger::Lane* Merger::pop() {
 void Merger::sink() {
   Lane* lane = heap_.front();
   std::size_t at = 0;
-  for (std::size_t child; (child = 2 * at + 1) < heap_.size(); at = child) {
+  for (std::size_t child = 0; (child = 2 * at + 1) < heap_.size(); at = child) {
     if (child + 1 < heap_.size() && before(*heap_[child + 1], *heap_[child])) ++child;
     if (!before(*heap_[child], *lane)) break;
     heap_[at] = heap_[child];
