@@ -17,13 +17,14 @@ constexpr std::uint32_t rounds = 1000;
 
 Result<nlohmann::json> play(std::uint32_t cpu) {
   Futex turn;  // 0: left's, 1: right's
-  Futex over;
+  Futex over, ready;
   std::uint32_t left_tid = 0, right_tid = 0;
   std::uint64_t begin_ns = 0, end_ns = 0;
   const Seat seat{.cpu = cpu, .policy = SCHED_FIFO, .priority = above_all};
 
   auto right = Worker::start("right", seat, [&] {
     right_tid = this_tid();
+    ready.set(1);
     for (std::uint32_t i = 0; i < rounds && over.load() == 0; ++i) {
       turn.wait_while(0);
       turn.set(0);
@@ -32,6 +33,8 @@ Result<nlohmann::json> play(std::uint32_t cpu) {
     over.wait_while(0);
   });
   if (!right) return std::unexpected(right.error());
+  // Left gets the CPU once right waits for it: else its first turn finds nobody to wake.
+  ready.wait_while(0);
   auto left = Worker::start("left", seat, [&] {
     left_tid = this_tid();
     begin_ns = now_ns();
