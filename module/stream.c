@@ -116,7 +116,7 @@ static void note_in(struct stream_cpu *here, const struct task_struct *next, u64
 	WRITE_ONCE(here->in_task, next);
 	WRITE_ONCE(here->in_switches, next->nvcsw + next->nivcsw);
 	WRITE_ONCE(here->in_run_ns, next->se.sum_exec_runtime);
-	smp_wmb();
+	smp_wmb(); /* as above */
 	WRITE_ONCE(here->in_ns, now);
 }
 
@@ -131,7 +131,7 @@ static u64 run_at_slice_begin(const struct stream *stream, const struct task_str
 	if (READ_ONCE(cpu->in_task) != task || READ_ONCE(cpu->in_switches) != switches)
 		return 0;
 	*run_ns = READ_ONCE(cpu->in_run_ns);
-	smp_rmb();
+	smp_rmb(); /* as above */
 	return READ_ONCE(cpu->in_ns) == begin_ns ? begin_ns : 0;
 }
 
@@ -151,7 +151,7 @@ static void read_counts(const struct stream *stream, struct schedscope_task *rec
 		rec->run_at_ns = run_at_slice_begin(stream, task, rec->switches, &rec->run_ns);
 	else
 		rec->run_at_ns = stream_now();
-	smp_rmb();
+	smp_rmb(); /* as above */
 	if (compat_task_on_cpu(task) != on_cpu || switches_of(task) != rec->switches) {
 		on_cpu = true;
 		rec->run_at_ns = 0;

@@ -713,13 +713,13 @@ struct schedscope_stream {
  * @ring_bytes for each CPU that is or comes online, and 8 MiB with _STREAM_SELECT.
  * EBUSY: there is one. EINVAL: a value out of its range, an unknown flag, reserved not 0.
  *
- * read(2) on it returns whole records of the kinds SWITCH to CPU_STATS and, from 2.2 on,
- * FUTEX, and never waits: 0 when there are none now. What was asked for by _WALK and _STATS
- * comes first (rec.cpu of TASK records of a walk is SCHEDSCOPE_CPU_NONE), then the CPUs' rings
- * in turns; a CPU's records are in the order of their times. Records that found no room are
- * lost: a LOST record stands where the gap is, before the first record behind it, or, after
- * _STOP, at the end of its CPU's records. poll(2) does not wait either: a reader sleeps as it
- * likes.
+ * read(2) on it returns whole records of the kinds SWITCH to CPU_STATS, from 2.2 on FUTEX and
+ * from 2.3 on COUNTS, and never waits: 0 when there are none now. What was asked for by _WALK
+ * and _STATS comes first (rec.cpu of TASK records of a walk is SCHEDSCOPE_CPU_NONE), then the
+ * CPUs' rings in turns; a CPU's records are in the order of their times. Records that found no
+ * room are lost: a LOST record stands where the gap is, before the first record behind it, or,
+ * after _STOP, at the end of its CPU's records. poll(2) does not wait either: a reader sleeps as
+ * it likes.
  * EINVAL: the buffer holds less than SCHEDSCOPE_STREAM_READ_MIN bytes.
  */
 #define SCHEDSCOPE_IOC_STREAM		_IOW('#', 0x70, struct schedscope_stream)
