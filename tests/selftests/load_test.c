@@ -7,7 +7,7 @@
 
 #include "kselftest_harness.h"
 
-#define TIMEOUT 120
+#define TIMEOUT 240
 
 FIXTURE(load) {
 	int fd;

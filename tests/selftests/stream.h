@@ -129,26 +129,33 @@ static inline void see(struct seen *seen, const struct schedscope_rec *rec)
 		see_switch(seen, (const void *)rec);
 }
 
-/* Reads until there is nothing; bytes read, or a negative errno. */
-static inline ssize_t drain(int fd, struct seen *seen, size_t room)
+/* Reads what there is room for; bytes read, or a negative errno. */
+static inline ssize_t drain_once(int fd, struct seen *seen, size_t room)
 {
 	static __u64 buffer[1 << 15];
+	ssize_t got = read(fd, buffer, room);
+
+	for (ssize_t at = 0; at < got;) {
+		const struct schedscope_rec *rec = (const void *)((char *)buffer + at);
+
+		if (rec->size < sizeof(*rec) || at + rec->size > got) {
+			seen->wrong++;
+			break;
+		}
+		see(seen, rec);
+		at += rec->size;
+	}
+	return got < 0 ? -errno : got;
+}
+
+/* Likewise until there is nothing: under a load that is faster than the reader, for ever. */
+static inline ssize_t drain(int fd, struct seen *seen, size_t room)
+{
 	ssize_t got, all = 0;
 
-	while ((got = read(fd, buffer, room)) > 0) {
-		for (ssize_t at = 0; at < got;) {
-			const struct schedscope_rec *rec = (const void *)((char *)buffer + at);
-
-			if (rec->size < sizeof(*rec) || at + rec->size > got) {
-				seen->wrong++;
-				break;
-			}
-			see(seen, rec);
-			at += rec->size;
-		}
+	while ((got = drain_once(fd, seen, room)) > 0)
 		all += got;
-	}
-	return got < 0 ? -errno : all;
+	return got < 0 ? got : all;
 }
 
 /* Produced = kept + lost, by CPU; the gaps tell of each that is lost. */

@@ -95,8 +95,9 @@ Result<std::span<std::uint64_t>> ModuleStream::read_some() {
   }
 }
 
+template <typename TakeRecord>
 Result<std::size_t> ModuleStream::take_while(std::span<std::uint64_t> words, bool asked,
-                                             const std::function<void(RecordView)>& take) {
+                                             const TakeRecord& take) {
   std::size_t at = 0;
   while (at < words.size()) {
     schedscope_rec* const record = first_record(words.subspan(at));

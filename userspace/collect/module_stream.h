@@ -41,8 +41,9 @@ class ModuleStream final : public Witness {
   [[nodiscard]] Result<std::span<std::uint64_t>> read_some();
   // The records of `words`; with `asked` up to the first that was not asked for. How many words
   // they took.
+  template <typename TakeRecord>
   [[nodiscard]] Result<std::size_t> take_while(std::span<std::uint64_t> words, bool asked,
-                                               const std::function<void(RecordView)>& take);
+                                               const TakeRecord& take);
   [[nodiscard]] Result<void> take_asked(const std::function<void(RecordView)>& take);
 
   Fd fd_;
