@@ -328,6 +328,9 @@ void stream_switch(bool preempt, struct task_struct *prev, struct task_struct *n
 	introduce(next, now);
 	if (selected && prev->pid && !preempt && prev_state)
 		note_sleep(prev, prev_state, now, &end);
+	/* The clocks are told apart from the CPU's first switch on. */
+	if (selected && prev->pid && (is_last || !here->clocks_apart_ns))
+		send_counts(prev, is_last ? 0 : SCHEDSCOPE_COUNTS_BEGIN, now);
 	rec = (struct schedscope_switch) {
 		.rec.flags = end.flags,
 		.prev_tid = prev->pid,
@@ -344,8 +347,6 @@ void stream_switch(bool preempt, struct task_struct *prev, struct task_struct *n
 					      next->pid ? next->se.exec_start : 0),
 		.resched_tid = end.resched_tid,
 	};
-	if (selected && prev->pid && (is_last || !here->clocks_apart_ns))
-		send_counts(prev, is_last ? 0 : SCHEDSCOPE_COUNTS_BEGIN, now);
 	note_in(here, next, now);
 	here->switches++;
 	keep(&rec.rec, SCHEDSCOPE_REC_SWITCH, sizeof(rec), now);

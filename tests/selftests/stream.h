@@ -42,6 +42,7 @@ struct seen {
 	__u64 watched_switches;	/* switches away from it */
 	__u64 watched_yields;
 	__u64 watched_walked;
+	struct schedscope_counts watched_first, watched_last;	/* the kernel's counters of it */
 	__u64 others;		/* switches that have no selected thread in them */
 	__u64 measured_ns;	/* told in a CPU_STATS of no CPU */
 	__u64 measured_runs;
@@ -67,6 +68,16 @@ static inline bool kind_is_known(const struct schedscope_rec *rec)
 
 	return rec->kind && rec->kind < sizeof(sizes) / sizeof(*sizes) &&
 	       rec->size == sizes[rec->kind];
+}
+
+static inline void see_counts(struct seen *seen, const struct schedscope_counts *rec)
+{
+	if (rec->tid != (__u32)seen->watched)
+		return;
+	if (rec->rec.flags & SCHEDSCOPE_COUNTS_BEGIN)
+		seen->watched_first = *rec;
+	else
+		seen->watched_last = *rec;
 }
 
 static inline void see_switch(struct seen *seen, const struct schedscope_switch *rec)
@@ -127,6 +138,8 @@ static inline void see(struct seen *seen, const struct schedscope_rec *rec)
 	seen->records[cpu]++;
 	if (rec->kind == SCHEDSCOPE_REC_SWITCH)
 		see_switch(seen, (const void *)rec);
+	if (rec->kind == SCHEDSCOPE_REC_COUNTS)
+		see_counts(seen, (const void *)rec);
 }
 
 /* Reads what there is room for; bytes read, or a negative errno. */
