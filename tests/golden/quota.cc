@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "clock_step.h"
 #include "cpu_group.h"
 #include "schedule.h"
 #include "stage.h"
@@ -63,11 +64,20 @@ struct Cuts {
   std::uint64_t throttled = 0;  // said so
   std::uint64_t to_idle = 0, to_idle_other = 0;
   std::uint64_t to_a_thread = 0;  // followed by a wait of most of a period, and not said so
-  std::uint64_t too_long = 0, longest_ns = 0, run_ns = 0;
+  std::uint64_t too_long = 0;
+  std::int64_t longest_ns = 0, run_ns = 0;
   // That the kernel may have counted as throttled: a timer that is late counts all that are over,
   // and the thread is off for that long.
   std::uint64_t periods = 0;
 };
+
+// What the kernel charged for a slice, at least. It leaves out what the host has told it that the
+// CPU stood still; a step of its clock that is told in ms may be 1 ms more.
+std::int64_t charged_ns(const timeline::Slice& slice, std::uint64_t from_ns) {
+  const std::uint64_t run = slice.end_ns - std::max(slice.begin_ns, from_ns);
+  const bool in_ms = std::abs(slice.clock_step) >= SCHEDSCOPE_CLOCK_STEP_US;
+  return static_cast<std::int64_t>(run) - clock_step_ns(slice.clock_step) - (in_ms ? 1'000'000 : 0);
+}
 
 bool is_cut(const timeline::Slice& slice, const timeline::Slice& next) {
   // A turn of another thread is some ms long at most, what is left of a period most of 80.
@@ -99,15 +109,16 @@ Cuts count_cuts(const Trial& trial, timeline::ThreadIndex thread) {
   const auto stands = trial.told.at("stands").get<std::vector<Stand>>();
   const std::uint64_t slice_ns = trial.told.at("slice_ns"), tick = tick_ns(trial.report);
   Cuts cuts;
-  std::uint64_t run = 0, stood = 0;
+  std::int64_t run = 0;
+  std::uint64_t stood = 0;
   const auto slices = trial.trace.slices({thread}, begin.at_ns, trial.report.end_ns);
   const std::uint64_t phase_ns = period_begin_ns(slices);
   const auto period_of = [&](std::uint64_t ns) { return (ns + period_ns - phase_ns) / period_ns; };
   std::uint64_t began_in = period_of(begin.at_ns);
   for (std::size_t i = 0; i + 1 < slices.size() && slices[i].end_ns <= end.at_ns; ++i) {
     const timeline::Slice& slice = slices[i];
-    cuts.run_ns += slice.end_ns - std::max(slice.begin_ns, begin.at_ns);
-    run += slice.end_ns - slice.begin_ns;
+    cuts.run_ns += charged_ns(slice, begin.at_ns);
+    run += charged_ns(slice, slice.begin_ns);
     stood += stood_ns(stands, slice.begin_ns, slice.end_ns);
     const bool idle = slice.next == timeline::no_index;
     const bool said = slice.end == timeline::SliceEnd::throttled;
@@ -123,8 +134,10 @@ Cuts count_cuts(const Trial& trial, timeline::ThreadIndex thread) {
     // The kernel charges at ticks: the quota is found used up at most one late. Who goes on late
     // in a period has the next one's as well.
     const std::uint64_t quotas = 1 + period_of(slice.end_ns) - began_in;
-    if (run > quotas * quota_ns + std::max(slice_ns, tick) + stood) ++cuts.too_long;
-    run = stood = 0;
+    const std::uint64_t most_ns = quotas * quota_ns + std::max(slice_ns, tick) + stood;
+    if (run > static_cast<std::int64_t>(most_ns)) ++cuts.too_long;
+    run = 0;
+    stood = 0;
     began_in = period_of(slices[i + 1].begin_ns);
   }
   return cuts;
@@ -156,10 +169,10 @@ void judge(const Trial& trial, Verdict& verdict) {
   verdict.equal("quotas of more than 20 ms, a slice and what the CPU stood still", cuts.too_long,
                 std::uint64_t{0});
   const auto stands = trial.told.at("stands").get<std::vector<Stand>>();
-  verdict.at_most("run ns", cuts.run_ns,
-                  ((end.at_ns - begin.at_ns) / period_ns + 2) * quota_ns +
-                      trial.told.at("slice_ns").get<std::uint64_t>() +
-                      stood_ns(stands, begin.at_ns, end.at_ns));
+  const std::uint64_t most_ns = ((end.at_ns - begin.at_ns) / period_ns + 2) * quota_ns +
+                                trial.told.at("slice_ns").get<std::uint64_t>() +
+                                stood_ns(stands, begin.at_ns, end.at_ns);
+  verdict.at_most("run ns", cuts.run_ns, static_cast<std::int64_t>(most_ns));
   verdict.note(fmt::format("longest quota: {} ns; {} ends `throttled` in {} periods",
                            cuts.longest_ns, cuts.throttled, periods));
 }
