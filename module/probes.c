@@ -181,6 +181,7 @@ struct probe {
 	const char *name;
 	void *function;
 	enum when when;
+	bool last; /* to be detached: the others look at threads that it says are on a CPU */
 	u64 signal; /* SCHEDSCOPE_SIGNAL_* that its presence means */
 	struct tracepoint *tracepoint;
 	bool attached;
@@ -195,7 +196,7 @@ static struct probe probes[] = {
 	  .when = IF_THERE, .signal = SCHEDSCOPE_SIGNAL_TIMER },
 	{ .name = "local_timer_exit", .function = probe_local_timer_exit, .when = IF_THERE },
 	{ .name = "sched_wakeup", .function = probe_sched_wakeup, .when = ALWAYS },
-	{ .name = "sched_switch", .function = probe_sched_switch, .when = ALWAYS },
+	{ .name = "sched_switch", .function = probe_sched_switch, .when = ALWAYS, .last = true },
 	{ .name = "sched_waking", .function = probe_sched_waking, .when = ALWAYS },
 	{ .name = "sched_wakeup_new", .function = probe_sched_wakeup_new, .when = ALWAYS },
 	{ .name = "sched_process_exit", .function = probe_sched_process_exit, .when = ALWAYS },
@@ -278,18 +279,24 @@ static int attach(struct probe *probe)
 	return err;
 }
 
-static void detach_all(bool stream)
+static void detach_those(bool stream, bool last)
 {
 	unsigned int i = ARRAY_SIZE(probes);
 
 	while (i--) {
-		if (!probes[i].attached || !is_wanted(&probes[i], stream))
+		if (!probes[i].attached || !is_wanted(&probes[i], stream) || probes[i].last != last)
 			continue;
 		tracepoint_probe_unregister(probes[i].tracepoint, probes[i].function, NULL);
 		probes[i].attached = false;
 	}
 	/* A CPU may still be in a probe, or about to call one. */
 	tracepoint_synchronize_unregister();
+}
+
+static void detach_all(bool stream)
+{
+	detach_those(stream, false);
+	detach_those(stream, true);
 }
 
 static int attach_all(bool stream)

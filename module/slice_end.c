@@ -81,7 +81,7 @@ static void ask_by_wakeup(struct cpu_asked *target, u32 tid)
  * scheduler's own, so the switch probe keeps who runs where. That thread may
  * be leaving just now, which makes this a hint, but it is not freed: the kernel
  * drops its reference after its last switch, through RCU, and we are called
- * with preemption off.
+ * with preemption off. So the switch probe is the last to be detached.
  */
 static bool cpu_needs_resched(int cpu)
 {
