@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "charged.h"
 #include "schedule.h"
 #include "stage.h"
 
@@ -112,11 +113,18 @@ bool find_spinners(const Trial& trial, const analysis::Report& report, Spinners&
 void judge_shares(const Trial& trial, const analysis::Report& report, const Spinners& spinners,
                   Verdict& verdict) {
   std::uint64_t ours = 0;
-  for (const auto* spinner : spinners) ours += spinner->run_ns;
+  double all_charged = 0;
+  const auto charged = [&](const analysis::ThreadReport& spinner) {
+    return charged_ns(trial, spinner, report.start_ns, report.end_ns);
+  };
+  for (const auto* spinner : spinners) {
+    ours += spinner->run_ns;
+    all_charged += charged(*spinner);
+  }
   for (std::size_t i = 0; i < spinners.size(); ++i) {
     const std::string name = names[i];
-    verdict.within(name + ": run ns", static_cast<double>(spinners[i]->run_ns),
-                   static_cast<double>(ours) / 3, 0.02);
+    verdict.note(fmt::format("{}: run ns: {}", name, spinners[i]->run_ns));
+    verdict.within(name + ": charged ns", charged(*spinners[i]), all_charged / 3, 0.02);
     verdict.equal(name + ": asleep ns", spinners[i]->sleep_ns + spinners[i]->block_ns,
                   std::uint64_t{0});
     verdict.equal(name + ": unknown ns", spinners[i]->unknown_ns, std::uint64_t{0});

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "charged.h"
 #include "schedule.h"
 #include "stage.h"
 
@@ -101,8 +102,11 @@ void judge(const Trial& trial, Verdict& verdict) {
     // What it is now, the switches tell of.
     verdict.equal(name + ": kernel priority", spinners[i]->who.prio, 120 + nices[i]);
   }
-  verdict.within("nice-0: run ns, by nice-5's", static_cast<double>(spinners[0]->run_ns),
-                 static_cast<double>(spinners[1]->run_ns) * ratio, 0.03);
+  const auto charged = [&](std::size_t i) {
+    return charged_ns(trial, *spinners[i], trial.told.at("begin_ns"), trial.told.at("end_ns"));
+  };
+  verdict.note(fmt::format("run ns: {}, {}", spinners[0]->run_ns, spinners[1]->run_ns));
+  verdict.within("nice-0: charged ns, by nice-5's", charged(0), charged(1) * ratio, 0.03);
   verdict.note(fmt::format("attempt {}", trial.told.at("attempt").get<int>()));
 }
 

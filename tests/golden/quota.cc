@@ -11,7 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
-#include "clock_step.h"
+#include "charged.h"
 #include "cpu_group.h"
 #include "schedule.h"
 #include "stage.h"
@@ -71,12 +71,12 @@ struct Cuts {
   std::uint64_t periods = 0;
 };
 
-// What the kernel charged for a slice, at least. It leaves out what the host has told it that the
-// CPU stood still; a step of its clock that is told in ms may be 1 ms more.
+// What the kernel charged for a slice, at least.
 std::int64_t charged_ns(const timeline::Slice& slice, std::uint64_t from_ns) {
-  const std::uint64_t run = slice.end_ns - std::max(slice.begin_ns, from_ns);
-  const bool in_ms = std::abs(slice.clock_step) >= SCHEDSCOPE_CLOCK_STEP_US;
-  return static_cast<std::int64_t>(run) - clock_step_ns(slice.clock_step) - (in_ms ? 1'000'000 : 0);
+  Uncharged uncharged;
+  uncharged.add(slice);
+  return static_cast<std::int64_t>(slice.end_ns - std::max(slice.begin_ns, from_ns)) -
+         uncharged.ns - static_cast<std::int64_t>(uncharged.off_ns);
 }
 
 bool is_cut(const timeline::Slice& slice, const timeline::Slice& next) {
