@@ -33,6 +33,10 @@ std::string name_of(const timeline::UserThread& user) {
   return name.empty() ? fmt::format("user thread {:#x}", user.id) : "user thread " + name;
 }
 
+std::string times(std::uint64_t count) {
+  return count == 1 ? "once" : fmt::format("{} times", count);
+}
+
 // The more severe first, then the costlier; the rest makes the order the same each time.
 bool costlier(const Finding& a, const Finding& b) {
   if (a.severity != b.severity) return a.severity > b.severity;
@@ -141,8 +145,8 @@ void Findings::hostage_time(Report& report) {
       {.kind = "hostage",
        .text =
            fmt::format("{} user threads were ready for {} together, but no carrier that could run "
-                       "them was on a CPU ({} times).",
-                       held, human_ns(total), hostage_spans_),
+                       "them was on a CPU ({}).",
+                       held, human_ns(total), times(hostage_spans_)),
        .severity = Severity::notice,
        .for_ns = total});
 }
@@ -211,9 +215,9 @@ void Findings::contention(Report& report) {
     if (!t.preempted_by.empty()) {
       const Peer& first = t.preempted_by.front();
       by = fmt::format(
-          "; {} took its CPU {} times, which cost it {}",
+          "; {} took its CPU {}, which cost it {}",
           first.tid != 0 ? fmt::format("{} ({})", printable(first.comm), first.tid) : first.comm,
-          first.count, human_ns(first.ns));
+          times(first.count), human_ns(first.ns));
     }
     found.push_back({.kind = "contention",
                      .text = fmt::format("{} waited {} of the {} in which it could run ({} %){}.",
