@@ -258,6 +258,21 @@ await test("the futexes are listed by who had them", async () => {
   await page.keyboard.press("Escape");
 });
 
+await test("policies have their slices against the nominal ones, and so has a thread", async () => {
+  const sum = (counts) => counts.reduce((all, count) => all + count, 0);
+  const shown = await page.$$eval("#policies tbody tr", (lines) => lines.map((line) => Object.fromEntries([...line.cells].map((cell) => [cell.dataset.key, cell.dataset.value ?? cell.textContent]))));
+  same(shown.map((row) => [row.policy, row.slices, row.ns, row.nominal_max_ns]),
+    report.policies.map((row) => [row.policy, ...[row.slices, row.ns, row.nominal_max_ns].map(String)]), "rows");
+  const [first] = report.policies;
+  same(first.slices, sum(first.against_nominal.all), "whole slices, by length");
+  const thread = report.threads.find(({ against_nominal: slices }) => slices && sum(slices.expired) > 0);
+  await choose(page, thread);
+  const totals = Object.fromEntries(await page.$$eval("#details figcaption", (captions) => captions.map((caption) => [caption.firstChild.textContent, caption.querySelector("output")?.textContent])));
+  same(parseInt(totals["Slices, of the nominal one"].replace(/\D/g, "")), sum(thread.against_nominal.all), "all");
+  same(parseInt(totals["Of them expired"].replace(/\D/g, "")), sum(thread.against_nominal.expired), "expired");
+  await page.keyboard.press("Escape");
+});
+
 await test("by cgroup, the threads below each add up to what it did", async () => {
   await page.click('#threads button[data-key="run_ns"]');
   await page.keyboard.press("g");

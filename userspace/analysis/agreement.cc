@@ -111,7 +111,8 @@ class Agreement final : public Pass {
   void take_account(const schedscope_account& account);
   void take_stats(const schedscope_cpu_stats& stats);
   bool judge(const Row& row, ThreadReport& thread, Report& report) const;
-  [[nodiscard]] bool run_agrees(const Row& row, const ThreadReport::Judge& judge) const;
+  [[nodiscard]] bool run_agrees(const Row& row, const ThreadReport::Judge& judge,
+                                KernelCounts& compared) const;
   void take_ends(const schedscope_account& account, Ledger& ledger);
   static void compare_ends(const Row& row, const Ledger& ledger, ThreadReport::Module& module,
                            Report& report);
@@ -296,12 +297,13 @@ bool Agreement::judge(const Row& row, ThreadReport& thread, Report& report) cons
                           .recorded_run_ns = row.end.recorded.ns - row.begin.recorded.ns,
                           .clock_ns = row.end.recorded.clock_ns - row.begin.recorded.clock_ns};
   if (gaps_) return true;
+  ++report.kernel_counts.threads;
   if (recorded != kernel) {
     say(report, fmt::format("{}: the kernel counted {} switches, {} were recorded.",
                             title_of(thread.who), kernel, recorded.value_or(0)));
     return false;
   }
-  if (run_agrees(row, *thread.judge)) return true;
+  if (run_agrees(row, *thread.judge, report.kernel_counts)) return true;
   const auto charged =
       static_cast<std::int64_t>(thread.judge->recorded_run_ns) - thread.judge->clock_ns;
   say(report,
@@ -312,9 +314,17 @@ bool Agreement::judge(const Row& row, ThreadReport& thread, Report& report) cons
   return false;
 }
 
-bool Agreement::run_agrees(const Row& row, const ThreadReport::Judge& judge) const {
-  if (judge.kernel_run_ns < least_run_ns || !row.run.clock_known) return true;
-  if (!row.begin.known || !row.end.known) return true;
+bool Agreement::run_agrees(const Row& row, const ThreadReport::Judge& judge,
+                           KernelCounts& compared) const {
+  if (judge.kernel_run_ns < least_run_ns) {
+    ++compared.run_times_short;
+    return true;
+  }
+  if (!row.run.clock_known || !row.begin.known || !row.end.known) {
+    ++compared.run_times_unknown;
+    return true;
+  }
+  ++compared.run_times;
   const std::uint64_t slack = row.end.recorded.clock_off_ns - row.begin.recorded.clock_off_ns +
                               row.left_off_ns + slack_per_slice_ns;
   const auto charged = static_cast<std::int64_t>(judge.recorded_run_ns) - judge.clock_ns;

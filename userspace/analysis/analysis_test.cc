@@ -203,6 +203,9 @@ TEST(Agreement, KernelRunTimeByTheKernelsClock) {
     const Report report = analyse(s, 120 * ms);
     EXPECT_EQ(of(report, 8).judge->recorded_run_ns, 50 * ms);
     EXPECT_EQ(report.kernel_counts_agree, c.agrees) << c.step << " " << c.kernel_ns;
+    EXPECT_EQ(report.kernel_counts.threads, 1U);
+    EXPECT_EQ(report.kernel_counts.run_times, c.step == 32767 ? 0U : 1U);
+    EXPECT_EQ(report.kernel_counts.run_times_unknown, c.step == 32767 ? 1U : 0U);
   }
 }
 

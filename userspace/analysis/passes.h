@@ -9,6 +9,7 @@ namespace schedscope::analysis {
 
 // Each is made in the file of its name.
 std::unique_ptr<Pass> make_times(const Setup& setup);
+std::unique_ptr<Pass> make_nominal(const Setup& setup);
 std::unique_ptr<Pass> make_waits(const Setup& setup);
 std::unique_ptr<Pass> make_preemptors(const Setup& setup);
 std::unique_ptr<Pass> make_wakers(const Setup& setup);

@@ -56,6 +56,24 @@ struct FutexReport {
   std::vector<FutexOwner> owners{};  // most time first
 };
 
+// Slices by their length in quarters of their nominal slice: [0] up to a quarter of it, the last
+// one 4 times it and more. Of slices that are whole and whose nominal slice is known.
+inline constexpr std::size_t nominal_quarters = 17;
+struct AgainstNominal {
+  using Counts = std::array<std::uint32_t, nominal_quarters>;
+  Counts all{};      // however they ended
+  Counts expired{};  // of them, those that the timer interrupt ended
+
+  void add(std::size_t quarter, bool did_expire) {
+    if (all[quarter] == ~0U) return;
+    ++all[quarter];
+    if (did_expire) ++expired[quarter];
+  }
+  [[nodiscard]] bool any() const {
+    return std::ranges::any_of(all, [](std::uint32_t count) { return count != 0; });
+  }
+};
+
 struct ThreadReport {
   timeline::Thread who;
   std::uint64_t run_ns = 0, wait_ns = 0, sleep_ns = 0, block_ns = 0, unknown_ns = 0, wall_ns = 0;
@@ -72,6 +90,7 @@ struct ThreadReport {
   std::vector<Peer> woken_by;   // most often first; ns: sleep and block that it ended
   std::vector<OffCpu> off_cpu;  // most time first; the sum is sleep_ns + block_ns
   Histogram slice_hist, wait_hist;
+  AgainstNominal against_nominal;
   // The kernel's own counters between two readings, and what was recorded between the same
   // two. Absent when the capture has no two readings.
   struct Judge {
@@ -95,6 +114,14 @@ struct ThreadReport {
   std::optional<Module> module;
 };
 
+// Of how many threads the kernel's own counters were compared.
+struct KernelCounts {
+  std::uint64_t threads = 0;            // their switches
+  std::uint64_t run_times = 0;          // and of those that, too
+  std::uint64_t run_times_short = 0;    // less than 10 ms: not compared
+  std::uint64_t run_times_unknown = 0;  // as of when the kernel had counted: likewise
+};
+
 // What a second witness's records say of the first's, switch by switch.
 struct SecondWitnessReport {
   std::uint64_t produced = 0, kept = 0, lost = 0;           // its own records
@@ -107,6 +134,14 @@ struct SecondWitnessReport {
 struct CpuReport {
   std::uint16_t cpu = 0;
   std::uint64_t run_ns = 0, idle_ns = 0, unknown_ns = 0, switches = 0;
+};
+
+// The whole slices of all threads, while they had one policy.
+struct PolicyReport {
+  std::uint32_t policy = 0;  // SCHED_*
+  std::uint64_t threads = 0, slices = 0, ns = 0;
+  std::uint64_t nominal_min_ns = 0, nominal_max_ns = 0;  // 0: none is known
+  AgainstNominal against_nominal{};
 };
 
 // What the threads of one cgroup did while they were in it, not below it.
@@ -167,6 +202,7 @@ struct Report {
   std::optional<bool> records_conserved, threads_conserved, cpus_conserved, user_threads_conserved,
       cgroups_conserved;
   std::optional<bool> bpf_module_agree, kernel_counts_agree;
+  KernelCounts kernel_counts;
   std::optional<bool> ledger_agrees;  // the module's ledger with the records, whosever they are
   // Slices that both the ledger and the records give a reason for their end, and those of them
   // where it is another one. Who asked for a switch is seen by each for itself.
@@ -188,7 +224,8 @@ struct Report {
   }
   std::vector<CpuReport> cpus;
   std::vector<UserReport> user_threads;
-  std::vector<CgroupReport> cgroups;  // most run time first; none when no thread's is known
+  std::vector<PolicyReport> policies;  // most time first
+  std::vector<CgroupReport> cgroups;   // most run time first; none when no thread's is known
   // Threads that turned out to be in another cgroup than was told of last: a move was missed, and
   // their time since counts for the old one up to then.
   std::uint64_t cgroup_moves_missed = 0;

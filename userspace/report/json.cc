@@ -114,6 +114,12 @@ json agreement_json(const analysis::Report& report) {
   json out = json::object();
   put(out, "bpf_module", report.bpf_module_agree);
   put(out, "kernel_counts", report.kernel_counts_agree);
+  if (const auto& counts = report.kernel_counts; counts.threads != 0) {
+    out["kernel_compared"] = {{"threads", counts.threads},
+                              {"run_times", counts.run_times},
+                              {"run_times_short", counts.run_times_short},
+                              {"run_times_unknown", counts.run_times_unknown}};
+  }
   put(out, "ledger", report.ledger_agrees);
   if (report.ledger_ends != 0) {
     out["ledger_ends"] = {{"compared", report.ledger_ends}, {"other", report.ledger_other_ends}};
@@ -195,6 +201,22 @@ json histogram_json(analysis::Histogram buckets) {
   return buckets;
 }
 
+json against_nominal_json(const analysis::AgainstNominal& slices) {
+  return {{"all", slices.all}, {"expired", slices.expired}};
+}
+
+json policy_json(const analysis::PolicyReport& policy) {
+  json out = {{"policy", policy_name(policy.policy)},
+              {"threads", policy.threads},
+              {"slices", policy.slices},
+              {"ns", policy.ns}};
+  if (policy.nominal_max_ns == 0) return out;
+  out["nominal_min_ns"] = policy.nominal_min_ns;
+  out["nominal_max_ns"] = policy.nominal_max_ns;
+  out["against_nominal"] = against_nominal_json(policy.against_nominal);
+  return out;
+}
+
 json identity_json(const analysis::ThreadReport& thread) {
   const timeline::Thread& who = thread.who;
   json out = {{"tid", who.tid}};
@@ -241,6 +263,9 @@ json thread_json(const analysis::ThreadReport& thread) {
   out["wall_ns"] = thread.wall_ns;
   out["slices"] = thread.slices;
   put(out, "nominal_slice_ns", thread.who.slice_ns);
+  if (thread.against_nominal.any()) {
+    out["against_nominal"] = against_nominal_json(thread.against_nominal);
+  }
   out["ends"] = ends_json(thread.ends);
   out["wait_p50_ns"] = thread.wait_p50_ns;
   out["wait_p99_ns"] = thread.wait_p99_ns;
@@ -369,6 +394,8 @@ std::string json_report(const analysis::Report& report) {
   out["syscalls_known"] = report.syscalls_known;
   out["threads"] = json::array();
   for (const auto& thread : report.threads) out["threads"].push_back(thread_json(thread));
+  out["policies"] = json::array();
+  for (const auto& policy : report.policies) out["policies"].push_back(policy_json(policy));
   out["cpus"] = json::array();
   for (const auto& cpu : report.cpus) out["cpus"].push_back(cpu_json(cpu));
   if (!report.cgroups.empty()) {

@@ -92,6 +92,25 @@ TEST(Json, CgroupsAndNamespaces) {
   EXPECT_FALSE(out["threads"][1].contains("namespace"));
 }
 
+TEST(Json, SlicesAgainstTheNominalOne) {
+  analysis::Report report = testing::report();
+  report.threads[1].against_nominal.add(4, true);
+  report.policies = {
+      {.policy = 0, .threads = 1, .slices = 5, .ns = 9, .nominal_min_ns = 2, .nominal_max_ns = 3},
+      {.policy = 1, .threads = 2, .slices = 7, .ns = 8}};
+  report.policies[0].against_nominal = report.threads[1].against_nominal;
+  const json out = json::parse(json_report(report));
+  EXPECT_FALSE(out["threads"][0].contains("against_nominal"));
+  EXPECT_EQ(out["threads"][1]["against_nominal"]["all"].size(), analysis::nominal_quarters);
+  EXPECT_EQ(out["threads"][1]["against_nominal"]["expired"][4], 1);
+  EXPECT_EQ(out["policies"][0]["policy"], "other");
+  EXPECT_EQ(out["policies"][0]["nominal_min_ns"], 2);
+  EXPECT_EQ(out["policies"][0]["against_nominal"]["all"][4], 1);
+  EXPECT_EQ(out["policies"][1]["slices"], 7);
+  EXPECT_FALSE(out["policies"][1].contains("nominal_max_ns"));
+  EXPECT_FALSE(out["policies"][1].contains("against_nominal"));
+}
+
 TEST(Json, WhatIsNotKnownIsAbsent) {
   const json out = json::parse(json_report(testing::report()));
   EXPECT_FALSE(out["capture"].contains("hz"));

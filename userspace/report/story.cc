@@ -281,12 +281,24 @@ Paragraph conservation_words(const Report& report) {
   return {"Conservation", fmt::format("{}.", fmt::join(parts, ", ")), bad};
 }
 
+std::string compared_words(const analysis::KernelCounts& counts) {
+  if (counts.threads == 0) return "";
+  std::string text = fmt::format(" (switches of {}, run time of {}",
+                                 plural(counts.threads, "thread"), grouped(counts.run_times));
+  if (counts.run_times_unknown != 0) {
+    text +=
+        fmt::format("; that of {} is not known exactly enough", grouped(counts.run_times_unknown));
+  }
+  return text + ")";
+}
+
 Paragraph agreement_words(const Report& report) {
   const bool both = report.bpf_module_agree.has_value();
   std::string text = fmt::format(
-      "{}: {}; the kernel's own counts: {}.", both ? "Module against bpf" : "The module's ledger",
+      "{}: {}; the kernel's own counts: {}{}.", both ? "Module against bpf" : "The module's ledger",
       verdict(both ? report.bpf_module_agree : report.ledger_agrees, "agree", "DISAGREE"),
-      verdict(report.kernel_counts_agree, "agree", "DISAGREE"));
+      verdict(report.kernel_counts_agree, "agree", "DISAGREE"),
+      compared_words(report.kernel_counts));
   if (const auto& second = report.second_witness; second && second->compared != 0) {
     text += fmt::format(" {} switches were compared one by one.", second->compared);
   }

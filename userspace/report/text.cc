@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <numeric>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -30,6 +32,7 @@ class Text {
     options_.by_cgroup ? cgroups() : threads();
     if (options_.thread.empty()) {
       futexes();
+      policies();
       cpus();
       user_threads();
     }
@@ -221,6 +224,7 @@ class Text {
       out_ += fmt::format("  nominal slice {}, longest stay {}\n\n", human_ns(thread.who.slice_ns),
                           human_ns(thread.slice_max_ns));
     }
+    against_nominal(thread.against_nominal);
     peers("preempted by", "then waited", thread.preempted_by);
     peers("waited behind", "for", thread.waited_behind);
     if (thread.waited_behind_unknown_ns != 0) {
@@ -231,6 +235,55 @@ class Text {
     off_cpu(thread);
     histogram("slice length", thread.slice_hist);
     histogram("wait length", thread.wait_hist);
+  }
+
+  // Of the nominal slice, a quarter a row.
+  void against_nominal(const analysis::AgainstNominal& slices) {
+    Table table({{"of nominal", false, 9}, {"slices", true, 9}, {"of them expired", true, 9}});
+    constexpr std::size_t last = analysis::nominal_quarters - 1;
+    for (std::size_t i = 0; i <= last; ++i) {
+      if (slices.all[i] == 0) continue;
+      const auto part = [](std::size_t quarter) { return static_cast<double>(quarter) / 4; };
+      table.row({i == last ? fmt::format("{:.2f} and more", part(i))
+                           : fmt::format("{:.2f} … {:.2f}", part(i), part(i + 1)),
+                 grouped(slices.all[i]), number(slices.expired[i])});
+    }
+    if (!table.empty()) out_ += table.text(options_.width, options_.color) + "\n";
+  }
+
+  void policies() {
+    if (report_.policies.empty()) return;
+    heading("Policies");
+    Table table({{"policy", false, 99},
+                 {"threads", true, 5},
+                 {"whole slices", true, 8},
+                 {"time", true, 98},
+                 {"nominal", true, 9},
+                 {"longer", true, 7},
+                 {"expired", true, 6}});
+    for (const auto& policy : report_.policies) table.row(policy_row(policy));
+    out_ += table.text(options_.width, options_.color);
+  }
+
+  static std::vector<std::string> policy_row(const analysis::PolicyReport& policy) {
+    std::vector<std::string> row = {policy_name(policy.policy), grouped(policy.threads),
+                                    grouped(policy.slices), human_ns(policy.ns)};
+    const auto& slices = policy.against_nominal;
+    const auto sum = [](std::span<const std::uint32_t> counts) {
+      return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
+    };
+    if (policy.nominal_max_ns == 0) {
+      row.insert(row.end(), {"unknown", "", ""});
+      return row;
+    }
+    row.push_back(policy.nominal_min_ns == policy.nominal_max_ns
+                      ? human_ns(policy.nominal_max_ns)
+                      : fmt::format("{} … {}", human_ns(policy.nominal_min_ns),
+                                    human_ns(policy.nominal_max_ns)));
+    row.push_back(percent(static_cast<double>(sum(std::span(slices.all).subspan(4))),
+                          static_cast<double>(sum(slices.all))));
+    row.push_back(number(sum(slices.expired)));
+    return row;
   }
 
   void peers(const char* title, const char* time_title, const std::vector<analysis::Peer>& list) {

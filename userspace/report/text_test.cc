@@ -74,6 +74,31 @@ TEST(Text, AFilterShowsThreadsInFull) {
   EXPECT_NE(text_report(testing::report(), options).find("No thread is named"), std::string::npos);
 }
 
+TEST(Text, SlicesAgainstTheNominalOne) {
+  analysis::Report report = testing::report();
+  analysis::AgainstNominal& slices = report.threads[1].against_nominal;
+  for (int i = 0; i < 3; ++i) slices.add(1, false);
+  slices.add(16, true);
+  report.policies = {{.policy = 0,
+                      .threads = 1,
+                      .slices = 5,
+                      .ns = 9'000'000,
+                      .nominal_min_ns = 2'000'000,
+                      .nominal_max_ns = 3'000'000,
+                      .against_nominal = slices},
+                     {.policy = 1, .threads = 2, .slices = 7, .ns = 8}};
+  const std::string all = text_report(report, {});
+  for (const char* part : {"\nPolicies\n", "2.000 ms … 3.000 ms", "25.0 %", "fifo"}) {
+    EXPECT_NE(all.find(part), std::string::npos) << part << "\n" << all;
+  }
+  TextOptions options;
+  options.thread = "101";
+  const std::string one = text_report(report, options);
+  EXPECT_NE(one.find("0.25 … 0.50"), std::string::npos) << one;
+  EXPECT_NE(one.find("4.00 and more"), std::string::npos) << one;
+  EXPECT_EQ(one.find("\nPolicies\n"), std::string::npos) << one;
+}
+
 TEST(Text, WhenMostWasLostIsSaid) {
   analysis::Report report = testing::report();
   report.lost["ring_full"] = 34;
@@ -84,6 +109,20 @@ TEST(Text, WhenMostWasLostIsSaid) {
   wide.width = 400;
   const std::string text = text_report(report, wide);
   EXPECT_NE(text.find("in 2 gaps, the longest 1.000 us, 30 of them at +7.000 us"),
+            std::string::npos)
+      << text;
+}
+
+TEST(Text, WhatWasComparedIsSaid) {
+  analysis::Report report = testing::report();
+  report.kernel_counts_agree = true;
+  report.kernel_counts = {
+      .threads = 9, .run_times = 3, .run_times_short = 4, .run_times_unknown = 2};
+  TextOptions wide;
+  wide.width = 400;
+  const std::string text = text_report(report, wide);
+  EXPECT_NE(text.find("counts: agree (switches of 9 threads, run time of 3; that of 2 is not known "
+                      "exactly enough)."),
             std::string::npos)
       << text;
 }

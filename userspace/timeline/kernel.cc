@@ -126,6 +126,7 @@ void KernelTimeline::leave(Cpu& cpu, ThreadIndex prev, ThreadIndex next,
                       .by = caused_by(record, departure.end, next),
                       .switch_number = record.prev_switches,
                       .clock_step = record.clock_step,
+                      .policy = record.prev_policy,
                       .begin_cut = track.slice_cut};
     // Whether the stopper came to move this very thread shows only after the switch.
     if (departure.runnable && next != no_index && is_stopper(threads_[next])) {

@@ -89,6 +89,7 @@ struct Slice {
   ThreadIndex by = no_index;        // preempted, outranked: the woken thread that caused it
   std::uint32_t switch_number = 0;  // the kernel\'s, of the switch that ended it; not when end_cut
   std::int16_t clock_step = 0;      // of that switch, see struct schedscope_switch
+  std::uint8_t policy = 0;          // SCHED_*, when it ended; not when end_cut
   bool begin_cut = false;           // running when recording began or after a gap: longer than seen
   bool end_cut = false;  // still running at the end, or a gap: longer than seen; end is unknown
 };

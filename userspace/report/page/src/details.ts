@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The panel beside the timeline: what is selected, in numbers.
 
-import { histogram, sum } from "./charts";
+import { histogram, quartersOfNominal, sum } from "./charts";
 import { byTimer, endCut, none, sliceEnds, states, userStates, type Lane } from "./data";
 import { describeCell } from "./describe";
 import { fill, h, replace, shareBar } from "./dom";
 import { exactNs, futexName, grouped, humanNs, percent } from "./format";
 import { cgroupKey, type Model } from "./model";
 import { readTheme, type Theme } from "./theme";
-import type { Peer, ThreadReport, UserReport } from "./types";
+import type { AgainstNominal, Peer, ThreadReport, UserReport } from "./types";
 
 // A row of a ranked table: what, and its numbers; the bar is its share of the whole.
 interface Ranked {
@@ -89,6 +89,15 @@ export class Details {
     this.peers("Woken by", "after", thread.woken_by);
     this.hadFutexes(thread);
     fill(this.box, histogram("Slice length", thread.slice_hist, theme.state[0]!), histogram("Wait length", thread.wait_hist, theme.state[1]!));
+    this.againstNominal(thread.against_nominal ? [thread.against_nominal] : [], theme);
+  }
+
+  // What the scheduler grants says most of the slices that its tick ended.
+  private againstNominal(of: AgainstNominal[], theme: Theme): void {
+    if (of.length === 0) return;
+    fill(this.box, histogram("Slices, of the nominal one", sum(of.map(({ all }) => all)), theme.state[0]!, quartersOfNominal));
+    const expired = sum(of.map(({ expired }) => expired));
+    if (expired.some((count) => count > 0)) fill(this.box, histogram("Of them expired", expired, theme.accent, quartersOfNominal));
   }
 
   // The time as a button that shows its place.
@@ -217,5 +226,6 @@ export class Details {
     }
     fill(this.box, histogram("Slice length", sum(threads.map((thread) => thread.slice_hist)), theme.state[0]!),
       histogram("Wait length", sum(threads.map((thread) => thread.wait_hist)), theme.state[1]!));
+    this.againstNominal(this.model.report.policies.flatMap((policy) => policy.against_nominal ?? []), theme);
   }
 }

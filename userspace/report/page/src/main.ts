@@ -71,7 +71,7 @@ async function start(): Promise<void> {
     byId("timeline").scrollIntoView({ block: "nearest" });
   };
   const search = byId("search") as HTMLInputElement;
-  const threadTable = showTables(model, { threads: byId("threads"), cpus: byId("cpus"), cpusSection: byId("cpus-section"), users: byId("users"), usersSection: byId("users-section"),
+  const threadTable = showTables(model, { threads: byId("threads"), policies: byId("policies"), policiesSection: byId("policies-section"), cpus: byId("cpus"), cpusSection: byId("cpus-section"), users: byId("users"), usersSection: byId("users-section"),
     futexes: byId("futexes"), futexesNote: byId("futexes-note"), futexesSection: byId("futexes-section") }, reveal);
   new Details(model, byId("details"), jump, (thread) => timeline.reveal(thread, null), (cgroup) => {
     search.value = "";

@@ -5,7 +5,7 @@ import { ThreadTable } from "./cgroups";
 import { futexName, grouped, humanNs } from "./format";
 import type { Model } from "./model";
 import { count, ns, SortedTable, type Column } from "./sorted";
-import type { CpuReport, FutexOwner, FutexReport, ThreadReport, UserReport } from "./types";
+import type { AgainstNominal, CpuReport, FutexOwner, FutexReport, PolicyReport, ThreadReport, UserReport } from "./types";
 
 function threadColumns(model: Model, choose: (index: number) => void): Column<ThreadReport>[] {
   const most = (thread: ThreadReport): string | undefined => {
@@ -76,8 +76,25 @@ function showFutexes(model: Model, box: HTMLElement, note: HTMLElement, choose: 
   return table;
 }
 
+function policyColumns(): Column<PolicyReport>[] {
+  const sum = (counts: number[]): number => counts.reduce((all, count) => all + count, 0);
+  const of = (part: (slices: AgainstNominal) => number) => ({ against_nominal: slices }: PolicyReport): number | undefined => slices && part(slices);
+  return [
+    { key: "policy", title: "Policy", kind: "text", value: (row) => row.policy, always: true },
+    count("threads", "Threads", "that had a slice with it"),
+    { ...count<PolicyReport>("slices", "Whole slices"), always: true },
+    { ...ns<PolicyReport>("ns", "Time", "of them"), always: true },
+    ns("nominal_min_ns", "Nominal, least", "what the scheduler granted"),
+    ns("nominal_max_ns", "most"),
+    { key: "longer", title: "Longer", kind: "share", value: of(({ all }) => sum(all.slice(4)) / Math.max(1, sum(all))), hint: "than the nominal slice, of those that have one" },
+    { key: "expired", title: "Expired", kind: "count", value: of(({ expired }) => sum(expired)), hint: "of those that have a nominal slice" },
+  ];
+}
+
 export interface TableBoxes {
   threads: HTMLElement;
+  policies: HTMLElement;
+  policiesSection: HTMLElement;
   cpus: HTMLElement;
   cpusSection: HTMLElement;
   users: HTMLElement;
@@ -98,6 +115,8 @@ export function showTables(model: Model, boxes: TableBoxes, reveal: (thread: num
   const threads = new ThreadTable(model, boxes.threads, threadColumns(model, choose));
   tables.push(threads);
   model.on(["grouping"], () => threads.draw());
+  boxes.policiesSection.hidden = report.policies.length === 0;
+  new SortedTable<PolicyReport>(boxes.policies, "Policies", policyColumns(), report.policies, "ns", () => true, () => false).draw();
   boxes.cpusSection.hidden = report.cpus.length === 0;
   new SortedTable<CpuReport>(boxes.cpus, "CPUs", [
     { key: "cpu", title: "CPU", kind: "text", value: (row) => row.cpu, always: true },

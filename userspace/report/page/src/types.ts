@@ -57,6 +57,22 @@ export interface FutexReport {
   owners: FutexOwner[];
 }
 
+// Slices by quarters of their nominal slice; the last one is 4 times it and more.
+export interface AgainstNominal {
+  all: number[];
+  expired: number[];
+}
+
+export interface PolicyReport {
+  policy: string;
+  threads: number;
+  slices: number;
+  ns: number;
+  nominal_min_ns?: number;
+  nominal_max_ns?: number;
+  against_nominal?: AgainstNominal;
+}
+
 export interface ThreadReport {
   tid: number;
   pid?: number;
@@ -80,6 +96,7 @@ export interface ThreadReport {
   wall_ns: number;
   slices: number;
   nominal_slice_ns?: number;
+  against_nominal?: AgainstNominal;
   ends: Record<string, number>;
   wait_p50_ns: number;
   wait_p99_ns: number;
@@ -162,6 +179,7 @@ export interface Report {
   overhead?: { ns_per_switch?: number; cpu_percent?: number };
   syscalls_known: boolean;
   threads: ThreadReport[];
+  policies: PolicyReport[];
   cpus: CpuReport[];
   cgroups?: CgroupReport[];
   cgroup_moves_missed?: number;
