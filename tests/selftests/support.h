@@ -175,13 +175,17 @@ static inline bool account_at_rest(int fd, pid_t tid, struct schedscope_account 
 
 	for (int tries = 0; tries < 1000; tries++) {
 		if (!account_of(fd, tid, &before) || !kernel_counts(tid, kernel) ||
-		    !account_of(fd, tid, account))
+		    !account_of(fd, tid, account)) {
+			fprintf(stderr, "# no account, or no counts, of thread %d\n", tid);
 			return false;
+		}
 		if (before.state == SCHEDSCOPE_STATE_SLEEP &&
 		    account->state == SCHEDSCOPE_STATE_SLEEP && before.slices == account->slices)
 			return true;
 		usleep(1000);
 	}
+	fprintf(stderr, "# thread %d is not at rest: state %u, %llu slices\n", tid, account->state,
+		(unsigned long long)account->slices);
 	return false;
 }
 
