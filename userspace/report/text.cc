@@ -259,7 +259,7 @@ class Text {
                  {"whole slices", true, 8},
                  {"time", true, 98},
                  {"nominal", true, 9},
-                 {"longer", true, 7},
+                 {"≥ nominal", true, 7},
                  {"expired", true, 6}});
     for (const auto& policy : report_.policies) table.row(policy_row(policy));
     out_ += table.text(options_.width, options_.color);

@@ -86,7 +86,7 @@ function policyColumns(): Column<PolicyReport>[] {
     { ...ns<PolicyReport>("ns", "Time", "of them"), always: true },
     ns("nominal_min_ns", "Nominal, least", "what the scheduler granted"),
     ns("nominal_max_ns", "most"),
-    { key: "longer", title: "Longer", kind: "share", value: of(({ all }) => sum(all.slice(4)) / Math.max(1, sum(all))), hint: "than the nominal slice, of those that have one" },
+    { key: "longer", title: "≥ nominal", kind: "share", value: of(({ all }) => sum(all.slice(4)) / Math.max(1, sum(all))), hint: "as long as the nominal slice or longer, of those that have one" },
     { key: "expired", title: "Expired", kind: "count", value: of(({ expired }) => sum(expired)), hint: "of those that have a nominal slice" },
   ];
 }
