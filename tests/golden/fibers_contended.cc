@@ -139,8 +139,10 @@ void judge(const Trial& trial, Verdict& verdict) {
                  about);
   // What the kernel says that their carrier waited, between two readings around them. Some of it
   // was between two fibers, and is of the one that runs there.
+  const auto between = trial.report_of(begin_ns, end_ns);
+  if (!between) return verdict.holds(between.error().message(), false);
   std::uint64_t everyone_ns = 0;
-  for (const analysis::UserReport& user : trial.report.user_threads) {
+  for (const analysis::UserReport& user : between->user_threads) {
     if (user.who.pid != trial.told.at("pid")) continue;
     everyone_ns += ns_of(user, timeline::UserState::preempted);
   }
