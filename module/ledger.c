@@ -114,6 +114,9 @@ static struct ledger {
 
 static DEFINE_PER_CPU(u64, ledger_switches);
 
+/* Of a wakeup that began on this CPU and found no sleep to end: whose. A key, never followed. */
+static DEFINE_PER_CPU(struct task_struct *, ledger_waking);
+
 /* CLOCK_MONOTONIC, as bpf_ktime_get_ns() reads it: NMI-safe, no seqcount to spin on. */
 static u64 ledger_now(void)
 {
@@ -313,9 +316,11 @@ static void bucket_unlock_both(struct bucket *a, struct bucket *b)
  * next.
  *
  * Context: this CPU's run queue is locked, interrupts are off.
+ *
+ * Return: that moment, CLOCK_MONOTONIC.
  */
-void ledger_switch(struct task_struct *prev, struct task_struct *next, unsigned int prev_state,
-		   struct slice_end end)
+u64 ledger_switch(struct task_struct *prev, struct task_struct *next, unsigned int prev_state,
+		  struct slice_end end)
 {
 	struct bucket *out_bucket = is_thread(prev) ? bucket_of(prev) : NULL;
 	struct bucket *in_bucket = is_thread(next) ? bucket_of(next) : NULL;
@@ -349,6 +354,7 @@ void ledger_switch(struct task_struct *prev, struct task_struct *next, unsigned 
 		pool_put_exited(out);
 	}
 	bucket_unlock_both(out_bucket, in_bucket);
+	return now;
 }
 
 /**
@@ -374,6 +380,36 @@ void ledger_wake(struct task_struct *task)
 		account->tally.account.wakeups++;
 	else
 		tally_wake(&account->tally, ledger_now(), compat_task_in_use(task));
+	if (task != current && account->tally.woken)
+		this_cpu_write(ledger_waking, task);
+	write_seqcount_end(&account->seq);
+}
+
+/**
+ * ledger_woken() - a thread that is woken is runnable now
+ * @task: thread
+ *
+ * A wakeup may end on another CPU than it began on. That one says nothing here: the
+ * thread had left its CPU, and the slice that comes next says the same.
+ *
+ * Context: the run queue of @task is locked and interrupts are off, or @task is current
+ * and preemption is off.
+ */
+void ledger_woken(struct task_struct *task)
+{
+	struct account *account;
+	struct bucket *bucket;
+
+	if (this_cpu_read(ledger_waking) != task || task == current)
+		return;
+	this_cpu_write(ledger_waking, NULL);
+	bucket = bucket_of(task);
+	guard(raw_spinlock)(&bucket->lock);
+	account = bucket_find(bucket, task);
+	if (!account)
+		return;
+	write_seqcount_begin(&account->seq);
+	tally_woken(&account->tally);
 	write_seqcount_end(&account->seq);
 }
 

@@ -18,9 +18,10 @@ int ledger_create(unsigned int threads_max, unsigned int exited_max);
 void ledger_destroy(void);
 
 /* Events. Any context but NMI; none sleeps, allocates or wakes. */
-void ledger_switch(struct task_struct *prev, struct task_struct *next, unsigned int prev_state,
-		   struct slice_end end);
+u64 ledger_switch(struct task_struct *prev, struct task_struct *next, unsigned int prev_state,
+		  struct slice_end end);
 void ledger_wake(struct task_struct *task);
+void ledger_woken(struct task_struct *task);
 void ledger_wake_new(struct task_struct *task);
 void ledger_migrated(struct task_struct *task);
 bool ledger_adopt(struct task_struct *task);

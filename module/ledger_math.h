@@ -13,9 +13,9 @@
 /**
  * struct tally - an account and the span of time that is still open in it
  * @open_ns: when the open span began: all time before it is in @account
- * @woken: a wakeup came when there was no sleep to end. Either the thread
- *	consumed it in place, or it is for the sleep that the thread was just
- *	entering, and the waker waits for it to leave its CPU
+ * @woken: a wakeup came when there was no sleep to end, and is not known to be
+ *	through. Either the thread consumes it in place, or it is for the sleep that
+ *	the thread is just entering, and the waker waits for it to leave its CPU
  * @doubtful: the open span is a sleep that began with @woken. If a wakeup ends
  *	it, it was a sleep; if a slice does, the thread was runnable all along
  * @held: the stopper took the thread off its CPU: if that moves it, @end was wrong
@@ -235,6 +235,18 @@ static inline void tally_wake(struct tally *tally, __u64 now, bool in_use)
 		tally_book(tally, now, state, SCHEDSCOPE_STATE_WAIT);
 	tally->woken = !asleep;
 	tally->doubtful = false;
+}
+
+/*
+ * The wakeup is through, and the thread is runnable; its run queue is locked, so that no
+ * switch of it is under way. If it had left its CPU meanwhile, it never slept.
+ */
+static inline void tally_woken(struct tally *tally)
+{
+	if (tally->doubtful)
+		tally->account.state = SCHEDSCOPE_STATE_WAIT;
+	tally->doubtful = false;
+	tally->woken = false;
 }
 
 /*

@@ -414,6 +414,58 @@ static void wake_that_is_stale(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, read_at(test, &tally, 70)->sleep_ns, 10);
 }
 
+/* The wakeup was consumed in place, as its end says: it has nothing to do with the next sleep. */
+static void wake_in_place(struct kunit *test)
+{
+	struct tally tally;
+
+	tally_start(&tally, 0, WAIT);
+	tally_switch_in(&tally, 0, 0);
+	tally_wake(&tally, 5, true);
+	tally_woken(&tally);
+	KUNIT_EXPECT_EQ(test, read_at(test, &tally, 8)->state, RUN);
+	switch_out(&tally, 10, 0, SLEEP);
+	KUNIT_EXPECT_EQ(test, read_at(test, &tally, 15)->state, SLEEP);
+	KUNIT_EXPECT_EQ(test, read_at(test, &tally, 15)->sleep_ns, 5);
+	tally_wake(&tally, 20, false);
+	KUNIT_EXPECT_EQ(test, read_at(test, &tally, 25)->sleep_ns, 10);
+	KUNIT_EXPECT_EQ(test, read_at(test, &tally, 25)->wait_ns, 5);
+}
+
+/* The waker came before the switch and put the thread back into a queue after it: no sleep. */
+static void wake_that_races_ends(struct kunit *test)
+{
+	struct tally tally;
+
+	tally_start(&tally, 0, WAIT);
+	tally_switch_in(&tally, 0, 0);
+	tally_wake(&tally, 9, true);
+	switch_out(&tally, 10, 0, BLOCK);
+	KUNIT_EXPECT_EQ(test, read_at(test, &tally, 15)->state, UNKNOWN);
+	tally_woken(&tally);
+	KUNIT_EXPECT_EQ(test, read_at(test, &tally, 20)->state, WAIT);
+	KUNIT_EXPECT_EQ(test, read_at(test, &tally, 20)->wait_ns, 10);
+	tally_switch_in(&tally, 30, 0);
+	KUNIT_EXPECT_EQ(test, read_at(test, &tally, 30)->wait_ns, 20);
+	KUNIT_EXPECT_EQ(test, read_at(test, &tally, 30)->wait_hist[4], 1);
+	KUNIT_EXPECT_EQ(test, read_at(test, &tally, 30)->block_ns, 0);
+}
+
+/* The end of a wakeup that did end a sleep says nothing new. */
+static void wake_of_a_sleeper_ends(struct kunit *test)
+{
+	struct tally tally;
+
+	tally_start(&tally, 0, WAIT);
+	tally_switch_in(&tally, 0, 0);
+	switch_out(&tally, 10, 0, SLEEP);
+	tally_wake(&tally, 20, false);
+	tally_woken(&tally);
+	KUNIT_EXPECT_EQ(test, read_at(test, &tally, 25)->state, WAIT);
+	KUNIT_EXPECT_EQ(test, read_at(test, &tally, 25)->sleep_ns, 10);
+	KUNIT_EXPECT_EQ(test, read_at(test, &tally, 25)->wait_ns, 5);
+}
+
 /* A preempted thread that is woken in the queue goes on waiting. */
 static void wake_while_queued(struct kunit *test)
 {
@@ -515,7 +567,7 @@ static void any_order(struct kunit *test)
 		tally_start(&tally, rand_below(1000), round % 2 ? WAIT : UNKNOWN);
 		for (int i = 0; i < 200; i++) {
 			now += rand_below(100) - 5;
-			switch (rand_below(6)) {
+			switch (rand_below(7)) {
 			case 0:
 				tally_wake(&tally, now, rand_below(2));
 				break;
@@ -536,6 +588,9 @@ static void any_order(struct kunit *test)
 				break;
 			case 5:
 				tally_migrated(&tally, rand_below(4));
+				break;
+			case 6:
+				tally_woken(&tally);
 				break;
 			}
 			read_at(test, &tally, now + rand_below(10) - 5);
@@ -561,6 +616,9 @@ static struct kunit_case ledger_math_cases[] = {
 	KUNIT_CASE(preemptors_bound),
 	KUNIT_CASE(wake_that_races),
 	KUNIT_CASE(wake_that_is_stale),
+	KUNIT_CASE(wake_in_place),
+	KUNIT_CASE(wake_that_races_ends),
+	KUNIT_CASE(wake_of_a_sleeper_ends),
 	KUNIT_CASE(wake_while_queued),
 	KUNIT_CASE(wake_before_preemption),
 	KUNIT_CASE(before_the_ledger),

@@ -52,16 +52,17 @@ static void probe_sched_switch(void *data, bool preempt, struct task_struct *pre
 {
 	struct slice_end end;
 	u64 began = 0;
+	u64 now;
 
 	guard(probe)();
 	if (static_branch_unlikely(&switchbench_running))
 		began = ktime_get_mono_fast_ns();
 	end = slice_end_switch(preempt, prev, next, prev_state);
-	ledger_switch(prev, next, prev_state, end);
+	now = ledger_switch(prev, next, prev_state, end);
 	if (static_branch_unlikely(&slicepage_used.key))
-		slicepage_switch(preempt, prev, next, prev_state, end);
+		slicepage_switch(preempt, prev, next, prev_state, end, now);
 	if (static_branch_unlikely(&stream_running))
-		stream_switch(preempt, prev, next, prev_state, end);
+		stream_switch(preempt, prev, next, prev_state, end, now);
 	if (static_branch_unlikely(&switchbench_running) && began)
 		switchbench_probed(ktime_get_mono_fast_ns() - began);
 }
@@ -87,6 +88,7 @@ static void probe_sched_wakeup(void *data, struct task_struct *task)
 {
 	guard(probe)();
 	slice_end_woken(task);
+	ledger_woken(task);
 }
 
 /* Context: the task's pi_lock is held and its run queue locked, interrupts are off. */

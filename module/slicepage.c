@@ -218,20 +218,19 @@ static void slicepage_gone(struct slicepage *page)
  * @next: thread that takes over
  * @prev_state: state of @prev, as given to the tracepoint
  * @end: what is known of why @prev leaves
+ * @now: when, as the ledger has it
  *
  * A thread changes its address space only by itself: so it is enough to look at who leaves.
  *
  * Context: this CPU's run queue is locked, interrupts are off.
  */
 void slicepage_switch(bool preempt, struct task_struct *prev, struct task_struct *next,
-		      unsigned int prev_state, struct slice_end end)
+		      unsigned int prev_state, struct slice_end end, u64 now)
 {
 	struct slicepage *out = slicepage_of(prev), *in = slicepage_of(next);
-	u64 now;
 
 	if (likely(!out && !in))
 		return;
-	now = slicepage_now();
 	if (out && prev->mm != out->mm)
 		slicepage_gone(out);
 	else if (out)

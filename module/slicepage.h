@@ -20,7 +20,7 @@ extern struct static_key_false_deferred slicepage_used;
 
 /* From the probes, behind slicepage_used. */
 void slicepage_switch(bool preempt, struct task_struct *prev, struct task_struct *next,
-		      unsigned int prev_state, struct slice_end end);
+		      unsigned int prev_state, struct slice_end end, u64 now);
 void slicepage_tick(void);
 
 /* Process context, may sleep. */

@@ -304,17 +304,17 @@ static void send_counts(const struct task_struct *prev, u16 flags, u64 now)
  * @next: thread that takes over
  * @prev_state: state of @prev, as given to the tracepoint
  * @end: what is known of why @prev leaves
+ * @now: when, as the ledger has it: a CPU may stand still between two readings of the clock
  *
  * Context: this CPU's run queue is locked, interrupts are off.
  */
 void stream_switch(bool preempt, struct task_struct *prev, struct task_struct *next,
-		   unsigned int prev_state, struct slice_end end)
+		   unsigned int prev_state, struct slice_end end, u64 now)
 {
 	bool selected = stream_is_selected(running, prev->pid);
 	bool is_last = !preempt && prev_state & TASK_DEAD;
 	struct stream_cpu *here = this_cpu_ptr(running->cpus);
 	struct schedscope_switch rec;
-	u64 now;
 
 	if (static_branch_unlikely(&stream_measured))
 		here->measured_switches++;
@@ -323,7 +323,6 @@ void stream_switch(bool preempt, struct task_struct *prev, struct task_struct *n
 			forget(prev);
 		return;
 	}
-	now = stream_now();
 	introduce(prev, now);
 	introduce(next, now);
 	if (selected && prev->pid && !preempt && prev_state)

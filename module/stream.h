@@ -81,7 +81,7 @@ void stream_measure(bool on);
  * wakes or takes a lock.
  */
 void stream_switch(bool preempt, struct task_struct *prev, struct task_struct *next,
-		   unsigned int prev_state, struct slice_end end);
+		   unsigned int prev_state, struct slice_end end, u64 now);
 void stream_waking(struct task_struct *task);
 void stream_wakeup_new(struct task_struct *task);
 void stream_fork(struct task_struct *parent, struct task_struct *child);

@@ -186,45 +186,6 @@ TEST_F_TIMEOUT(ledger, sleeper, TIMEOUT)
 	worker_end(&worker);
 }
 
-/* Longer than a loop, or an interrupt. */
-#define HELD_UP_NS 100000
-
-/* Adds up when it did not see itself run: others had the CPU, or an emulated one stood still. */
-static void work_spin(struct worker *worker)
-{
-	__u64 at = now_ns(), end = at + worker->value * NS_PER_SEC;
-	__u64 *held_up_ns = worker->data;
-
-	while (at < end) {
-		__u64 before = at;
-
-		at = now_ns();
-		if (at - before >= HELD_UP_NS)
-			*held_up_ns += at - before;
-	}
-}
-
-TEST_F_TIMEOUT(ledger, run_time_is_the_kernels, TIMEOUT)
-{
-	__u64 held_up_ns = 0;
-	struct worker worker = { .work = work_spin, .cpu = 0, .value = 3, .data = &held_up_ns };
-	struct gain gain = { 0 };
-	long long ours, kernels;
-
-	ASSERT_TRUE(worker_start(&worker));
-	ASSERT_TRUE(gain_measure(self->fd, &worker, &gain, 1));
-	ours = gain.by.run_ns;
-	kernels = gain.kernel_by.run_ns;
-	TH_LOG("run %lld ns, schedstat %lld ns, %llu slices, held up %llu ns", ours, kernels,
-	       (unsigned long long)gain.by.slices, held_up_ns);
-	/*
-	 * Asleep at both ends, the thread's schedstat is exact to the ns. A CPU that stands
-	 * still between the two readings of the clock, the scheduler's and ours, adds as much.
-	 */
-	EXPECT_GE(kernels / 1000 + (long long)held_up_ns, llabs(ours - kernels));
-	worker_end(&worker);
-}
-
 /* vfork() blocks the caller, uninterruptibly, until its child is gone. */
 static void work_vfork(struct worker *worker)
 {

@@ -409,27 +409,23 @@ static void *one_of_the_crowd(void *data)
 	return NULL;
 }
 
-/*
- * The last of them has said that it is ready, and may not have left its CPU yet. One that
- * was woken before it went to sleep is unknown to the ledger: it may be runnable all along.
- */
-static bool wait_until_off_cpu(int fd, int threads)
+/* The last of them has said that it is ready, and may not have left its CPU yet. */
+static bool wait_until_asleep(int fd, int threads)
 {
 	struct accounts accounts = { 0 };
-	int off = 0;
+	int asleep = 0;
 
-	for (int tries = 0; off != threads && tries < 1000; tries++) {
+	for (int tries = 0; asleep != threads && tries < 1000; tries++) {
 		if (!accounts_read(fd, &accounts))
 			break;
-		off = 0;
+		asleep = 0;
 		for (size_t i = 0; i < accounts.count; i++)
-			off += accounts.all[i].pid == (__u32)getpid() &&
-			       (accounts.all[i].state == SCHEDSCOPE_STATE_SLEEP ||
-				accounts.all[i].state == SCHEDSCOPE_STATE_UNKNOWN);
+			asleep += accounts.all[i].pid == (__u32)getpid() &&
+				  accounts.all[i].state == SCHEDSCOPE_STATE_SLEEP;
 		accounts_free(&accounts);
 		usleep(1000);
 	}
-	return off == threads;
+	return asleep == threads;
 }
 
 TEST_F_TIMEOUT(life, thousand_threads, TIMEOUT)
@@ -442,7 +438,7 @@ TEST_F_TIMEOUT(life, thousand_threads, TIMEOUT)
 		ASSERT_EQ(0, pthread_create(&threads[i], NULL, one_of_the_crowd, &crowd));
 	gate_wait(&crowd.ready, THREADS);
 	EXPECT_EQ(THREADS + 1, ledger_info(self->fd).slicepages);
-	EXPECT_TRUE(wait_until_off_cpu(self->fd, THREADS));
+	EXPECT_TRUE(wait_until_asleep(self->fd, THREADS));
 	gate_open(&crowd.go, 1);
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);

@@ -5,6 +5,7 @@
 #ifndef SCHEDSCOPE_SELFTESTS_STREAM_H
 #define SCHEDSCOPE_SELFTESTS_STREAM_H
 
+#include "clock_step.h"
 #include "support.h"
 
 #define CPUS	64
@@ -41,6 +42,10 @@ struct seen {
 	pid_t watched;
 	__u64 watched_switches;	/* switches away from it */
 	__u64 watched_yields;
+	__u64 watched_in_ns[CPUS];	/* since when it is there */
+	__u64 watched_run_ns;
+	__s64 watched_step_ns;	/* what of that the scheduler's clock did not go */
+	__u64 watched_step_off_ns;	/* it may be so much more, or less */
 	__u64 watched_walked;
 	struct schedscope_counts watched_first, watched_last;	/* the kernel's counters of it */
 	__u64 others;		/* switches that have no selected thread in them */
@@ -80,15 +85,30 @@ static inline void see_counts(struct seen *seen, const struct schedscope_counts 
 		seen->watched_last = *rec;
 }
 
+static inline void see_slice(struct seen *seen, const struct schedscope_switch *rec)
+{
+	seen->watched_switches++;
+	seen->watched_yields += !!(rec->rec.flags & SCHEDSCOPE_SWITCH_YIELD);
+	seen->watched_run_ns += rec->rec.time_ns - seen->watched_in_ns[rec->rec.cpu];
+	seen->watched_step_ns += clock_step_ns(rec->clock_step);
+}
+
 static inline void see_switch(struct seen *seen, const struct schedscope_switch *rec)
 {
+	bool away = rec->prev_tid == (__u32)seen->watched;
+	bool to = rec->next_tid == (__u32)seen->watched;
+
 	seen->switches[rec->rec.cpu]++;
-	if (rec->prev_tid == (__u32)seen->watched) {
-		seen->watched_switches++;
-		seen->watched_yields += !!(rec->rec.flags & SCHEDSCOPE_SWITCH_YIELD);
-	} else if (rec->next_tid != (__u32)seen->watched) {
+	if (away)
+		see_slice(seen, rec);
+	if (to)
+		seen->watched_in_ns[rec->rec.cpu] = rec->rec.time_ns;
+	if (!away && !to)
 		seen->others++;
-	}
+	else if (abs(rec->clock_step) >= SCHEDSCOPE_CLOCK_STEP_US)
+		seen->watched_step_off_ns += 1000000;
+	else
+		seen->watched_step_off_ns += SCHEDSCOPE_CLOCK_STEP_LEAST_NS;
 }
 
 static inline void see(struct seen *seen, const struct schedscope_rec *rec)

@@ -280,6 +280,52 @@ TEST_F(stream, agrees_with_the_kernel)
 		  seen.watched_switches);
 }
 
+static void spin(struct worker *worker)
+{
+	__u64 end = now_ns() + worker->value * NS_PER_SEC;
+
+	while (now_ns() < end)
+		;
+}
+
+/*
+ * Three accounts of what a thread ran: the kernel's, the ledger's and the stream's. The
+ * kernel reads its clock before the ledger does, and an emulated CPU may stand still
+ * between the two: the stream says by how much they differ.
+ */
+TEST_F_TIMEOUT(stream, run_time_is_the_kernels, TIMEOUT)
+{
+	struct worker worker = { .work = spin, .cpu = 0, .value = 3 };
+	struct schedscope_account begin, end;
+	struct kernel_counts before, after;
+	struct seen seen = { 0 };
+	long long ledgers, kernels;
+
+	self->fd = stream_open(self->device, 16 * RING, 0);
+	ASSERT_LE(0, self->fd);
+	ASSERT_TRUE(worker_start(&worker));
+	seen.watched = worker.tid;
+	ASSERT_TRUE(account_at_rest(self->device, worker.tid, &begin, &before));
+	ASSERT_EQ(0, ioctl(self->fd, SCHEDSCOPE_STREAM_IOC_START));
+	worker_work(&worker);
+	worker_wait(&worker);
+	ASSERT_TRUE(account_at_rest(self->device, worker.tid, &end, &after));
+	ASSERT_TRUE(finish(self->fd, &seen));
+	worker_end(&worker);
+
+	ledgers = end.run_ns - begin.run_ns;
+	kernels = after.run_ns - before.run_ns;
+	TH_LOG("ran %lld ns, as the kernel says %lld, the clocks went apart %lld +- %llu ns in %llu slices",
+	       ledgers, kernels, (long long)seen.watched_step_ns,
+	       (unsigned long long)seen.watched_step_off_ns,
+	       (unsigned long long)seen.watched_switches);
+	EXPECT_EQ(0, seen.gaps);
+	EXPECT_EQ(end.slices - begin.slices, seen.watched_switches);
+	EXPECT_EQ(ledgers, seen.watched_run_ns);
+	EXPECT_GE(seen.watched_step_off_ns, llabs(ledgers - kernels - seen.watched_step_ns));
+	EXPECT_LT(0, ledgers);
+}
+
 /* What the probes took, over all switches of the machine and those of the selection alike. */
 TEST_F(stream, measures_the_probes)
 {
