@@ -31,6 +31,7 @@ struct Machine {
   std::vector<std::string> missing;  // what this kernel could not tell, a sentence each
   std::uint64_t start_ns = 0;        // CLOCK_MONOTONIC when recording began
   std::uint64_t ring_bytes = 0;      // of each CPU's ring
+  std::string trigger;               // why the last part of a longer recording was kept, or ""
   std::string filter;                // what was selected, in words; "" for the whole machine
   std::uint64_t agent_cpu_ns = 0;    // CPU time that the recorder itself used, 0 when cut off
   std::uint64_t measured_ns = 0;     // how long the kernel timed the probes, 0 when cut off

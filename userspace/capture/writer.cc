@@ -111,6 +111,7 @@ std::span<const std::byte> bytes_of(std::string_view text) {
 }  // namespace
 
 struct Writer::State {
+  TakeChunks take;  // without a file
   Fd fd;
   std::string path;
   std::uint64_t good_bytes = 0;  // of the file, up to its last whole chunk
@@ -134,6 +135,7 @@ struct Writer::State {
                                             ChunkHeader header = {},
                                             std::span<const std::size_t> cuts = {});
   [[nodiscard]] Result<void> append_machine(const Machine& machine);
+  void append_made(std::span<const std::byte> chunks);
   [[nodiscard]] Result<void> write_image();
 
   void add(std::uint64_t source, RecordView record);
@@ -176,8 +178,29 @@ Result<void> Writer::State::append_machine(const Machine& machine) {
   return append_payload(ChunkType::machine, bytes_of(machine_to_json(shortened(machine))));
 }
 
+void Writer::State::append_made(std::span<const std::byte> chunks) {
+  while (chunks.size() >= sizeof(ChunkHeader)) {
+    auto header = parse_chunk_header(chunks.first<sizeof(ChunkHeader)>());
+    if (!header) return;  // none of ours
+    const std::size_t bytes = sizeof(*header) + header->stored_bytes;
+    header->sequence = sequence + image_chunks++;
+    header->crc = header_checksum(*header);
+    watermark_ns = std::max(watermark_ns, header->watermark_ns);
+    const auto head = std::as_bytes(std::span(&*header, 1));
+    image.insert(image.end(), head.begin(), head.end());
+    const auto payload = chunks.subspan(sizeof(*header), header->stored_bytes);
+    image.insert(image.end(), payload.begin(), payload.end());
+    chunks = chunks.subspan(bytes);
+  }
+}
+
 // All of the image, or nothing: the file keeps no part of a chunk while we live.
 Result<void> Writer::State::write_image() {
+  if (take) {
+    take(std::exchange(image, {}));
+    sequence += std::exchange(image_chunks, 0);
+    return {};
+  }
   std::size_t done = 0;
   int code = 0;
   while (done < image.size() && code == 0) {
@@ -371,12 +394,24 @@ Result<Writer> Writer::create(const std::filesystem::path& path, const Machine& 
   return Writer(std::move(state));
 }
 
+Writer Writer::to_memory(TakeChunks take) {
+  auto state = std::make_unique<State>();
+  state->take = std::move(take);
+  state->path = "memory";
+  return Writer(std::move(state));
+}
+
 void Writer::add(std::uint64_t source, RecordView record) {
   state_->add(source, record);
 }
 
 Result<void> Writer::flush(std::uint64_t watermark_ns) {
   return state_->write_pending(watermark_ns);
+}
+
+Result<void> Writer::append(std::span<const std::byte> chunks) {
+  state_->append_made(chunks);
+  return state_->write_image();
 }
 
 Result<void> Writer::finish(const Machine& machine, std::uint64_t end_ns) {

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <span>
 
 #include "base/error.h"
 #include "capture/machine.h"
@@ -21,6 +23,10 @@ class Writer {
   // Creates `path` (mode 0600, replaces a regular file and nothing else). Errors: Exit::machine.
   [[nodiscard]] static Result<Writer> create(const std::filesystem::path& path,
                                              const Machine& machine);
+  // One without a file: hands out its chunks, whole ones, as flush() makes them. They are for
+  // append(); it has nothing to finish().
+  using TakeChunks = std::function<void(std::span<const std::byte> chunks)>;
+  [[nodiscard]] static Writer to_memory(TakeChunks take);
   Writer(Writer&&) noexcept;
   Writer& operator=(Writer&&) noexcept;
   ~Writer();  // without finish() the file stays readable, and is read as incomplete
@@ -40,6 +46,10 @@ class Writer {
   // records with a schedscope_lost of cause SCHEDSCOPE_LOST_WRITE. A limit on the file's size
   // (RLIMIT_FSIZE) is an error like others only while the process ignores SIGXFSZ.
   [[nodiscard]] Result<void> flush(std::uint64_t watermark_ns);
+
+  // Puts chunks that a writer without a file made behind what is written, numbered anew. Errors:
+  // a full disk, as for flush(), and none of them is in the file.
+  [[nodiscard]] Result<void> append(std::span<const std::byte> chunks);
 
   // Writes what is pending, replaces the machine description (what is only known at the end)
   // and closes the file as complete; end_ns is when recording ended. An error may still leave

@@ -3,6 +3,8 @@
 
 #include <sys/wait.h>
 
+#include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -20,14 +22,17 @@ namespace {
 struct Arguments {
   collect::Options options;
   std::string duration;
+  std::string flight, wait, slice;  // durations
+  collect::FlightOptions flight_options;
 };
 
 // What happened, on stderr: stdout belongs to the command.
-void say(const collect::Outcome& outcome, const collect::Options& options) {
+void say(const collect::Outcome& outcome) {
   const std::uint64_t span_ns = outcome.end_ns - outcome.start_ns;
   fmt::print(stderr, "schedscope: {} records in {}, {} lost; {} in {}\n", outcome.records,
              human_ns(span_ns), outcome.lost, human_bytes(outcome.file_bytes),
-             options.output.string());
+             outcome.file.string());
+  if (!outcome.trigger.empty()) fmt::print(stderr, "schedscope: because: {}\n", outcome.trigger);
   if (!outcome.warning.empty()) fmt::print(stderr, "schedscope: {}\n", outcome.warning);
   if (!outcome.command_status) return;
   const int status = *outcome.command_status;
@@ -38,18 +43,51 @@ void say(const collect::Outcome& outcome, const collect::Options& options) {
   }
 }
 
-Result<Exit> record(Arguments arguments) {
-  if (!arguments.duration.empty()) {
-    auto duration = parse_duration(arguments.duration);
-    if (!duration) return std::unexpected(duration.error());
-    arguments.options.duration = *duration;
+Result<void> read_duration(const std::string& text,
+                           const std::function<void(std::chrono::nanoseconds)>& take) {
+  if (text.empty()) return {};
+  const auto duration = parse_duration(text);
+  if (!duration) return std::unexpected(duration.error());
+  take(*duration);
+  return {};
+}
+
+Result<void> read_flight(Arguments& arguments) {
+  collect::FlightOptions& flight = arguments.flight_options;
+  const auto to = [](std::uint64_t& ns) {
+    return
+        [&ns](std::chrono::nanoseconds value) { ns = static_cast<std::uint64_t>(value.count()); };
+  };
+  if (auto read = read_duration(arguments.wait, to(flight.wait_ns)); !read) return read;
+  if (auto read = read_duration(arguments.slice, to(flight.slice_ns)); !read) return read;
+  if (auto read = read_duration(arguments.flight, [&](auto value) { flight.span = value; });
+      !read) {
+    return read;
   }
+  if (flight.span < std::chrono::seconds(1)) {
+    return fail(fmt::format("keep the last {}", arguments.flight), "that is less than a second",
+                "give what is to be seen in the file, such as --flight 30s", Exit::usage);
+  }
+  arguments.options.flight = flight;
+  return {};
+}
+
+Result<Exit> record(Arguments arguments) {
+  if (auto read = read_duration(arguments.duration,
+                                [&](auto value) { arguments.options.duration = value; });
+      !read) {
+    return std::unexpected(read.error());
+  }
+  if (!arguments.flight.empty()) {
+    if (auto read = read_flight(arguments); !read) return std::unexpected(read.error());
+  }
+  arguments.options.written = say;
   arguments.options.tell = [](const std::string& text) {
     fmt::print(stderr, "schedscope: {}\n", text);
   };
   const auto outcome = collect::record(arguments.options);
   if (!outcome) return std::unexpected(outcome.error());
-  say(*outcome, arguments.options);
+  say(*outcome);
   // A capture that could not be written whole is an answer, but not a good one.
   return outcome->warning.empty() ? Exit::done : Exit::machine;
 }
@@ -79,6 +117,23 @@ void add_record(CLI::App& app, Run& run) {
                    "Only threads whose name matches this glob, while it does")
       ->allow_extra_args(false);
   verb->add_option("--duration", arguments->duration, "For so long: 10, 1.5s, 250ms, 2m");
+  auto* flight = verb->add_option(
+      "--flight", arguments->flight,
+      "Keep only the last span in memory; write it on SIGUSR1, past a limit, and at the end");
+  collect::FlightOptions& of_flight = arguments->flight_options;
+  verb->add_option("--wait", arguments->wait, "With --flight: write when a thread waits so long")
+      ->needs(flight);
+  verb->add_option("--slice", arguments->slice, "With --flight: write when a slice is so long")
+      ->needs(flight);
+  verb->add_option("--files", of_flight.most_files, "With --flight: end after so many files")
+      ->needs(flight)
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  verb->add_option("--memory", of_flight.most_bytes,
+                   "With --flight: bytes of memory for what is kept")
+      ->needs(flight)
+      ->transform(CLI::AsSizeValue(false))
+      ->default_str("256M");
   verb->add_option("--ring", options.ring_bytes, "Bytes of each CPU's ring, a power of two")
       ->transform(CLI::AsSizeValue(false));
   verb->add_flag("--all", options.whole_machine, "With a command: the whole machine while it runs");

@@ -33,6 +33,7 @@ class Command {
   [[nodiscard]] int pid_fd() const { return pid_fd_.get(); }
   // Lets it go. Errors: the program cannot be executed (Exit::usage).
   [[nodiscard]] Result<void> go();
+  [[nodiscard]] bool is_going() const { return !gate_.valid(); }
   // Its status as from waitpid, once it is over.
   [[nodiscard]] std::optional<int> status();
 

@@ -22,6 +22,18 @@ enum class Witnesses : std::uint8_t { bpf, module, both };
 inline constexpr std::array<std::pair<std::string_view, Witnesses>, 3> witness_names = {
     {{"bpf", Witnesses::bpf}, {"module", Witnesses::module}, {"both", Witnesses::both}}};
 
+// Only the last part of a recording is kept, in memory, until it is wanted: on SIGUSR1, when a
+// limit is passed, and at the end. Then recording begins anew.
+struct FlightOptions {
+  std::chrono::nanoseconds span{0};
+  std::uint64_t most_bytes = 256ULL << 20;  // of memory, for what is kept
+  std::uint64_t wait_ns = 0;                // a thread waits so long; 0: as long as it likes
+  std::uint64_t slice_ns = 0;               // a slice is so long; likewise
+  std::uint32_t most_files = 10;            // then recording is over
+};
+
+struct Outcome;
+
 // What to record, and where to. Nothing selected is the whole machine.
 struct Options {
   std::filesystem::path output = "schedscope.data";
@@ -31,17 +43,22 @@ struct Options {
   std::vector<std::string> cgroups;  // paths below the cgroup2 mount: who is in it at the time
   std::vector<std::string> comms;    // globs: whose name matches at the time
   std::optional<std::chrono::nanoseconds> duration;
+  std::optional<FlightOptions> flight;  // the files' names are that of `output` and a time
   std::vector<std::string>
       command;                   // recorded with its children, unless other things are selected too
   bool whole_machine = false;    // with a command: record everything while it runs
   std::uint64_t ring_bytes = 0;  // of each CPU, power of two; 0: the default
   int command_stdout = -1;       // where the command's stdout goes; -1: ours
+  // Of a flight recorder: a file was written, and recording goes on.
+  std::function<void(const Outcome&)> written{};
   // What the user is to know while it goes on, a sentence each; may be empty.
   std::function<void(const std::string&)> tell{};
 };
 
-// How a recording went.
+// How a recording went, or a part of it that was written.
 struct Outcome {
+  std::filesystem::path file;
+  std::string trigger;  // why what a flight recorder keeps was written before the end; else ""
   std::uint64_t start_ns = 0, end_ns = 0;
   std::uint64_t records = 0;  // kept
   std::uint64_t lost = 0;     // all causes
@@ -52,8 +69,8 @@ struct Outcome {
 };
 
 // Records until the command ends, the duration is over or SIGINT or SIGTERM comes; the capture
-// is whole in each case. Not root, no BTF, a command that does not exist, no module where it is
-// to observe: an error, and no file.
+// is whole in each case. Of a flight recorder: the outcome of the last file. Not root, no BTF, a
+// command that does not exist, no module where it is to observe: an error, and no file.
 [[nodiscard]] Result<Outcome> record(const Options& options);
 
 }  // namespace schedscope::collect

@@ -87,6 +87,7 @@ class Text {
     }
     line("Machine", text);
     line("Recorded", machine.filter.empty() ? "the whole machine" : printable(machine.filter));
+    if (!machine.trigger.empty()) line("Kept because", printable(machine.trigger));
     if (!machine.command.empty()) line("Command", printable(machine.command));
   }
 

@@ -53,6 +53,7 @@ json machine_json(const capture::Machine& machine) {
   put(out, "recorder_pid", machine.recorder_pid);
   put(out, "command", machine.command);
   put(out, "filter", machine.filter);
+  put(out, "trigger", machine.trigger);
   if (!machine.missing.empty()) out["missing"] = texts(machine.missing);
   return out;
 }

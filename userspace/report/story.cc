@@ -44,6 +44,10 @@ Paragraph span_words(const Report& report) {
   for (const auto& witness : report.machine.witnesses) witnesses.push_back(printable(witness));
   if (!witnesses.empty()) text += fmt::format(", witnessed by {}", fmt::join(witnesses, " and "));
   text += ".";
+  if (!report.machine.trigger.empty()) {
+    text += fmt::format(" The end of a longer recording, kept because: {}.",
+                        printable(report.machine.trigger));
+  }
   if (!report.machine.command.empty()) {
     text += fmt::format(" Recorded: {}.", printable(report.machine.command));
   }

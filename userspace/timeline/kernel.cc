@@ -357,6 +357,7 @@ void KernelTimeline::give_span(const Span& span) {
 
 void KernelTimeline::give_slice(const Slice& slice) {
   release_held(slice.thread);
+  if (slice.end_ns <= start_ns_) return;  // its record is from before the recording
   if (tracks_[slice.thread].carrier) {
     carrier_sink_->carrier_stretch(slice.thread, State::run, slice.begin_ns, slice.end_ns);
   }

@@ -222,6 +222,17 @@ TEST(KernelTimeline, SpanNamesItsWaker) {
   EXPECT_TRUE(sleeps_of_7[2].end_cut);
 }
 
+// A ring may hold records from before the recording began: that is no clock that went back.
+TEST(KernelTimeline, WhatIsOlderThanTheStartHoldsThere) {
+  Script s;
+  s.to(5, 0, 7);
+  s.to(8, 0, 0, sleeps);
+  s.wake(20, 7);
+  const Told told(s, 30, Timeline::Scope::whole_machine, 1, 10);
+  EXPECT_EQ(told.thread(7), "sleep 10-20, wait 20-30");
+  EXPECT_EQ(told.timeline.clock_reversals(), 0U);
+}
+
 TEST(KernelTimeline, TimeThatGoesBackIsClampedAndCounted) {
   Script s;
   s.to(10, 0, 7);

@@ -15,14 +15,16 @@ struct Timeline::State {
       : sinks(std::move(all)),
         kernel(start_ns, cpus, sinks, scope),
         users(kernel, sinks),
+        start(start_ns),
         now(start_ns) {
     kernel.set_carrier_sink(&users);
   }
 
-  // Time never goes back: what a slow clock stamped earlier happened now.
+  // Time never goes back: what a slow clock stamped earlier happened now. What held before
+  // recording began holds when it begins.
   std::uint64_t clamp(std::uint64_t time_ns) {
     if (time_ns < now) {
-      ++reversals;
+      reversals += now > start ? 1 : 0;
     } else {
       now = time_ns;
     }
@@ -35,6 +37,7 @@ struct Timeline::State {
   std::vector<Sink*> sinks;
   KernelTimeline kernel;
   UserTimeline users;
+  const std::uint64_t start;
   std::uint64_t now;
   std::uint64_t reversals = 0;
 };

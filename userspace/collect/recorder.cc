@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "collect/recorder.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <array>
+#include <ranges>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/text.h"
+#include "collect/machine_info.h"
+#include "collect/module_stream.h"
+#include "collect/probes.h"
+
+namespace schedscope::collect {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+
+// A ring holds a second of 100,000 switches a second; a drain costs the agent two switches.
+constexpr milliseconds drain_every{25};
+// How often the clocks are read together, and a chunk is written at the latest.
+constexpr std::uint64_t flush_every_ns = 1'000'000'000;
+constexpr std::uint64_t chunk_bytes = 4 * 1024 * 1024;
+// The kernel times the probes until it has seen so many switches: the timing itself costs.
+constexpr std::uint64_t measured_switches = 20'000;
+
+Result<Fd> make_timer() {
+  Fd timer(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  if (!timer.valid()) return fail_errno("make a timer");
+  itimerspec spec{};
+  spec.it_interval.tv_nsec = nanoseconds(drain_every).count();
+  spec.it_value = spec.it_interval;
+  if (::timerfd_settime(timer.get(), 0, &spec, nullptr) != 0) return fail_errno("set a timer");
+  return timer;
+}
+
+// The module can do without what the probes lack, BTF above all.
+Error without_probes(Error error) {
+  if (error.exit == Exit::machine && Ledger::open()) error.cure += ", or use --witness module";
+  return error;
+}
+
+}  // namespace
+
+std::uint64_t own_cpu_ns() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto ns = [](const timeval& time) {
+    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000 +
+           static_cast<std::uint64_t>(time.tv_usec) * 1000;
+  };
+  return ns(usage.ru_utime) + ns(usage.ru_stime);
+}
+
+Result<Outcome> Recorder::run() {
+  if (auto ready = prepare(); !ready) return std::unexpected(ready.error());
+  if (auto begun = begin(); !begun) {
+    // Nothing was recorded: an empty capture would only be in the way.
+    std::error_code gone;
+    if (file_) std::filesystem::remove(options_.output, gone);
+    return std::unexpected(begun.error());
+  }
+  const Result<void> ran = loop();
+  if (auto ended = end(); !ended) return std::unexpected(ended.error());
+  if (!ran) return std::unexpected(ran.error());
+  return std::move(outcome_);
+}
+
+// Where a witness's record comes from: its CPU's ring, or the witness itself.
+std::uint64_t Recorder::source_of(RecordView record) {
+  if (record.second()) return capture::Writer::second_source + record.cpu();
+  return record.cpu() != SCHEDSCOPE_CPU_NONE ? record.cpu() : capture::Writer::agent_source;
+}
+
+void Recorder::keep(std::uint64_t source, RecordView record) {
+  writer_->add(source, record);
+  if (flight_) {
+    flight_->count(source, record);
+    standing_.see(source, record);
+  }
+  ++outcome_.records;
+  if (record.kind() == SCHEDSCOPE_REC_LOST) outcome_.lost += record.as<schedscope_lost>().count;
+  if (record.kind() == SCHEDSCOPE_REC_TASK) {
+    cgroup_paths_.see(record.as<schedscope_task>().cgroup_id, record.time_ns(),
+                      [this](RecordView path) { keep(capture::Writer::agent_source, path); });
+  }
+  if (selection_.filtering()) note_selected(record);
+}
+
+void Recorder::note_selected(RecordView record) {
+  if (record.kind() == SCHEDSCOPE_REC_FORK) {
+    processes_.insert(record.as<schedscope_fork>().pid);
+    if (flight_) selected_.insert(record.as<schedscope_fork>().tid);
+  } else if (record.kind() == SCHEDSCOPE_REC_TASK &&
+             (record.flags() & SCHEDSCOPE_TASK_BYSTANDER) == 0) {
+    processes_.insert(record.as<schedscope_task>().pid);
+    if (flight_) selected_.insert(record.as<schedscope_task>().tid);
+  } else if (record.kind() == SCHEDSCOPE_REC_EXIT) {
+    selected_.erase(record.as<schedscope_exit>().tid);
+  }
+}
+
+Result<void> Recorder::add_witnesses() {
+  const WitnessOptions options{.ring_bytes = options_.ring_bytes,
+                               .filtering = selection_.filtering(),
+                               .rules = selection_.rules(),
+                               .rr_slice_ns = machine_.rr_timeslice_ms * 1'000'000};
+  if (options_.witnesses == Witnesses::both && !selection_.rules().empty()) {
+    return fail("record what is in a cgroup or has a name by both witnesses",
+                "only BPF follows threads that come and go; the module takes those of the start",
+                "leave --witness out, or select by --pid, --tid or a command", Exit::usage);
+  }
+  if (options_.witnesses != Witnesses::module) {
+    auto probes = Probes::create(options);
+    if (!probes) return std::unexpected(without_probes(probes.error()));
+    witnesses_.push_back(std::move(*probes));
+    machine_.streams.emplace_back("bpf");
+  }
+  if (options_.witnesses != Witnesses::bpf) {
+    auto stream = ModuleStream::create(options, !witnesses_.empty());
+    if (!stream) return std::unexpected(stream.error());
+    witnesses_.push_back(std::move(*stream));
+    machine_.streams.emplace_back("module");
+  }
+  if (options_.witnesses != Witnesses::module) machine_.witnesses.emplace_back("bpf");
+  if (!selection_.rules().empty() && !first().follows_rules()) {
+    machine_.filter += ", as of the start";
+    tell(
+        "the module takes who is in the cgroup or has the name now, and their children; whoever "
+        "comes later is not recorded");
+  }
+  for (const std::string& text : first().missing()) machine_.missing.push_back(text);
+  return {};
+}
+
+// The second begins after the first and ends before it: the first has what the second has.
+Result<void> Recorder::start_witnesses() {
+  for (const auto& witness : witnesses_) {
+    if (auto started = witness->start(); !started) return started;
+  }
+  return {};
+}
+
+Result<void> Recorder::prepare() {
+  machine_ = read_machine();
+  machine_.command = fmt::format("{}", fmt::join(options_.command, " "));
+  if (!cgroup_paths_.missing().empty()) machine_.missing.push_back(cgroup_paths_.missing());
+  auto selection = Selection::from(options_);
+  if (!selection) return std::unexpected(selection.error());
+  selection_ = std::move(*selection);
+  machine_.filter = selection_.description();
+
+  if (command_ && !options_.whole_machine) {
+    selection_.add(static_cast<std::uint32_t>(command_->pid()));
+  }
+  // Rules find whom they select by themselves, and also who is not any more.
+  if (selection_.rules().empty()) {
+    for (const std::uint32_t tid : selected_) selection_.add(tid);
+  }
+  if (auto added = add_witnesses(); !added) return std::unexpected(added.error());
+  if (auto ledger = Ledger::open()) {
+    ledger_.emplace(std::move(*ledger));
+    machine_.witnesses.emplace_back("module");
+  } else if (ledger.error().code != ENOENT) {
+    warn(ledger.error().message());
+  }
+  auto rings = UserRings::create(
+      [this](std::uint32_t pid) { return !selection_.filtering() || processes_.contains(pid); });
+  if (!rings) return std::unexpected(rings.error());
+  user_rings_.emplace(std::move(*rings));
+  if (!user_rings_->warning().empty()) machine_.missing.push_back(user_rings_->warning());
+  auto timer = make_timer();
+  if (!timer) return std::unexpected(timer.error());
+  timer_ = std::move(*timer);
+  return {};
+}
+
+Result<void> Recorder::begin() {
+  cpu_before_ns_ = own_cpu_ns();
+  for (const auto& witness : witnesses_) witness->measure(true);
+  measuring_ = true;
+  if (auto started = start_witnesses(); !started) return started;
+  // From here on silence of a CPU means that nothing happened there.
+  machine_.start_ns = outcome_.start_ns = Clocks::now_ns();
+  last_drain_ns_ = flushed_ns_ = outcome_.start_ns;
+  if (auto opened = open_file(); !opened) return opened;
+  for (const auto& witness : witnesses_) {
+    if (auto selected = selection_.apply(*witness); !selected) return selected;
+  }
+  if (auto opened = open_recording(); !opened) return opened;
+  if (flight_) {
+    flush(true);
+    flight_->opened();
+  }
+  if (selection_.filtering() && processes_.empty()) {
+    tell(fmt::format("no thread matches {} yet: waiting for one", printable(machine_.filter)));
+  }
+  user_rings_->discover();
+  if (command_ && !command_->is_going()) return command_->go();
+  return {};
+}
+
+Result<void> Recorder::open_file() {
+  if (options_.flight) {
+    flight_.emplace(capture::Flight::Settings{
+        .span_ns = static_cast<std::uint64_t>(options_.flight->span.count()),
+        .most_bytes = options_.flight->most_bytes});
+    flight_->begin_piece(outcome_.start_ns, cpu_before_ns_);
+    writer_ = &flight_->writer();
+    const Trigger::Limits limits{.wait_ns = options_.flight->wait_ns,
+                                 .slice_ns = options_.flight->slice_ns};
+    if (limits.any()) trigger_.emplace(limits);
+    return {};
+  }
+  auto writer = capture::Writer::create(options_.output, machine_);
+  if (!writer) return std::unexpected(writer.error());
+  file_ = std::move(*writer);
+  writer_ = &*file_;
+  return {};
+}
+
+// What a capture must know that begins now.
+Result<void> Recorder::open_recording() {
+  read_clocks();
+  if (auto walked = walk(SCHEDSCOPE_TASK_BEGIN); !walked) return walked;
+  read_ledger(SCHEDSCOPE_ACCOUNT_BEGIN);
+  return {};
+}
+
+bool Recorder::is_signalled() {
+  for (int signal = signals_.next(); signal != 0; signal = signals_.next()) {
+    outcome_.interrupted = outcome_.interrupted || signal != SIGUSR1;
+    if (signal == SIGUSR1) machine_.trigger = "SIGUSR1";
+  }
+  return outcome_.interrupted || !machine_.trigger.empty();
+}
+
+bool Recorder::is_over() {
+  if (is_signalled()) return true;
+  if (command_) {
+    outcome_.command_status = command_->status();
+    if (outcome_.command_status) return true;
+  }
+  if (is_triggered()) return true;
+  return options_.duration && Clocks::now_ns() - outcome_.start_ns >=
+                                  static_cast<std::uint64_t>(options_.duration->count());
+}
+
+Result<void> Recorder::loop() {
+  std::array<pollfd, 4> events = {{
+      {.fd = timer_.get(), .events = POLLIN, .revents = 0},
+      {.fd = signals_.fd(), .events = POLLIN, .revents = 0},
+      {.fd = user_rings_->fd(), .events = POLLIN, .revents = 0},
+      {.fd = command_ ? command_->pid_fd() : -1, .events = POLLIN, .revents = 0},
+  }};
+  for (;;) {
+    if (::poll(events.data(), events.size(), -1) < 0 && errno != EINTR) {
+      return fail_errno("wait for records");
+    }
+    std::uint64_t expirations = 0;
+    (void)!::read(timer_.get(), &expirations, sizeof(expirations));
+    drain();
+    flush(false);
+    if (is_over()) return {};
+    if (flight_ && flight_->is_piece_full(last_drain_ns_)) begin_piece();
+  }
+}
+
+void Recorder::drain() {
+  const std::uint64_t began = Clocks::now_ns();
+  for (const auto& witness : witnesses_) {
+    const auto drained = witness->drain([this](std::uint32_t, RecordView record) {
+      if (trigger_) trigger_->see(record);
+      keep(source_of(record), record);
+    });
+    if (!drained) warn(drained.error().message());
+  }
+  user_rings_->drain(clocks_,
+                     [this](std::uint64_t source, RecordView record) { keep(source, record); });
+  last_drain_ns_ = began;
+  if (measuring_ && first().measured_switches() >= measured_switches) stop_measuring();
+}
+
+void Recorder::stop_measuring() {
+  if (!measuring_) return;
+  for (const auto& witness : witnesses_) witness->measure(false);
+  machine_.measured_ns = Clocks::now_ns() - outcome_.start_ns;
+  measuring_ = false;
+}
+
+void Recorder::flush(bool even_if_small) {
+  const bool due = last_drain_ns_ - flushed_ns_ >= flush_every_ns;
+  if (!even_if_small && !due && writer_->pending_bytes() < chunk_bytes) return;
+  read_clocks();
+  if (auto written = writer_->flush(last_drain_ns_ - settled_after_ns); !written) {
+    warn(written.error().message());
+  }
+  flushed_ns_ = last_drain_ns_;
+}
+
+void Recorder::read_clocks() {
+  const schedscope_clock clock = clocks_.sample();
+  keep(capture::Writer::agent_source, view_of(clock));
+}
+
+Result<void> Recorder::walk(std::uint16_t flag) {
+  for (const auto& witness : witnesses_) {
+    const auto keep_walked = [&](RecordView record) { keep(source_of(record), record); };
+    if (auto walked = witness->walk(flag, keep_walked); !walked) return walked;
+  }
+  return {};
+}
+
+void Recorder::read_ledger(std::uint16_t flag) {
+  if (!ledger_) return;
+  const auto read =
+      ledger_->read(flag, [&](RecordView record) { keep(capture::Writer::agent_source, record); });
+  if (!read) warn(read.error().message());
+}
+
+void Recorder::add_user_stats(schedscope_cpu_stats& stats) const {
+  const UserRings::Stats user = user_rings_->stats();
+  stats.produced += user.produced();
+  stats.lost[SCHEDSCOPE_LOST_OVERRUN] = user.overrun;
+  stats.lost[SCHEDSCOPE_LOST_INVALID] = user.invalid;
+}
+
+void Recorder::keep_stats_of(schedscope_cpu_stats& stats) {
+  const RecordView record = view_of(stats);
+  if (record.cpu() != SCHEDSCOPE_CPU_NONE) {
+    stats.lost[SCHEDSCOPE_LOST_WRITE] = writer_->dropped(source_of(record));
+  } else if (!record.second()) {
+    // The only losses that leave no record where they happened.
+    outcome_.lost += stats.lost[SCHEDSCOPE_LOST_RECURSION] + stats.lost[SCHEDSCOPE_LOST_PREEMPTED];
+    add_user_stats(stats);
+  }
+  if (flight_) take_off(stats);
+  keep(record.second() ? capture::Writer::second_source + SCHEDSCOPE_CPU_NONE
+                       : capture::Writer::agent_source,
+       record);
+}
+
+// After the last chunk of records is written, or could not be.
+void Recorder::keep_stats() {
+  for (const auto& witness : witnesses_) {
+    auto all = witness->stats();
+    if (!all) {
+      warn(all.error().message());
+      continue;
+    }
+    for (schedscope_cpu_stats& stats : *all) keep_stats_of(stats);
+  }
+}
+
+// A command that outlives its recording is asked to end, and made to two seconds later.
+void Recorder::end_command() {
+  if (!command_ || outcome_.command_status || goes_on()) return;
+  ::kill(command_->pid(), outcome_.interrupted ? SIGINT : SIGTERM);
+  pollfd event{.fd = command_->pid_fd(), .events = POLLIN, .revents = 0};
+  ::poll(&event, 1, 2000);
+  outcome_.command_status = command_->status();
+  command_.reset();
+}
+
+Result<void> Recorder::end() {
+  // The kernel's own counts are read while switches are still recorded, so that each
+  // counted switch has its record.
+  if (auto walked = walk(SCHEDSCOPE_TASK_END); !walked) warn(walked.error().message());
+  read_ledger(SCHEDSCOPE_ACCOUNT_END);
+  for (const auto& witness : std::views::reverse(witnesses_)) {
+    if (auto stopped = witness->stop(); !stopped) warn(stopped.error().message());
+  }
+  stop_measuring();
+  drain();
+  outcome_.end_ns = Clocks::now_ns();
+  for (const auto& witness : witnesses_) {
+    witness->drain_gaps(
+        [this](std::uint32_t, RecordView record) { keep(source_of(record), record); });
+  }
+  if (first().selection_failed() != 0) {
+    warn(fmt::format("{} threads were not recorded: more than 131,072 selected at once",
+                     first().selection_failed()));
+  }
+  if (selection_.filtering() && processes_.empty()) {
+    tell(fmt::format("no thread matched {}: nothing was recorded", printable(machine_.filter)));
+  }
+  end_command();
+  flush(true);
+  keep_stats();
+  if (flight_) {
+    finish_flight();
+  } else {
+    finish_file();
+  }
+  return {};
+}
+
+void Recorder::finish_file() {
+  machine_.agent_cpu_ns = own_cpu_ns() - cpu_before_ns_;
+  const auto finished = file_->finish(machine_, outcome_.end_ns);
+  outcome_.file = options_.output;
+  outcome_.file_bytes = file_->file_bytes();
+  if (file_->dropped() != 0) {
+    outcome_.lost += file_->dropped();
+    outcome_.records -= std::min(outcome_.records, file_->dropped());
+  }
+  if (!finished) warn(finished.error().message());
+}
+
+}  // namespace schedscope::collect

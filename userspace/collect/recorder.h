@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "capture/flight.h"
+#include "capture/writer.h"
+#include "collect/cgroup_paths.h"
+#include "collect/clocks.h"
+#include "collect/command.h"
+#include "collect/end_signals.h"
+#include "collect/ledger.h"
+#include "collect/record.h"
+#include "collect/selection.h"
+#include "collect/standing.h"
+#include "collect/trigger.h"
+#include "collect/user_rings.h"
+#include "collect/witness.h"
+
+namespace schedscope::collect {
+
+// One recording, from attached probes to a finished file.
+class Recorder {
+ public:
+  // A flight recorder makes one recording after the other. What they share: the signals, the
+  // command, if there is one, and who was selected by the end of the one before.
+  Recorder(const Options& options, EndSignals& signals, std::optional<Command>& command,
+           std::set<std::uint32_t>& selected)
+      : options_(options), signals_(signals), command_(command), selected_(selected) {}
+
+  [[nodiscard]] Result<Outcome> run();
+
+ private:
+  Result<void> prepare();
+  Result<void> begin();
+  Result<void> loop();
+  Result<void> end();
+
+  Result<void> add_witnesses();
+  Result<void> start_witnesses();
+  Result<void> open_file();
+  Result<void> open_recording();
+  [[nodiscard]] Witness& first() { return *witnesses_.front(); }
+  [[nodiscard]] static std::uint64_t source_of(RecordView record);
+  void drain();
+  void flush(bool even_if_small);
+  void read_clocks();
+  void keep_stats();
+  void keep_stats_of(schedscope_cpu_stats& stats);
+  void add_user_stats(schedscope_cpu_stats& stats) const;
+  Result<void> walk(std::uint16_t flag);
+  void read_ledger(std::uint16_t flag);
+  [[nodiscard]] bool is_over();
+  [[nodiscard]] bool is_signalled();
+  void end_command();
+  void stop_measuring();
+  void finish_file();
+  void warn(const std::string& text) {
+    if (outcome_.warning.empty()) outcome_.warning = text;
+  }
+  void tell(const std::string& text) const {
+    if (options_.tell) options_.tell(text);
+  }
+  void keep(std::uint64_t source, RecordView record);
+  void note_selected(RecordView record);
+
+  // Of a flight recorder: recorder_flight.cc.
+  void begin_piece();
+  void take_off(schedscope_cpu_stats& stats) const;
+  void finish_flight();
+  [[nodiscard]] bool is_triggered();
+  [[nodiscard]] bool goes_on() const { return !machine_.trigger.empty() && !outcome_.interrupted; }
+
+  const Options& options_;
+  EndSignals& signals_;
+  std::optional<Command>& command_;
+  std::set<std::uint32_t>& selected_;  // threads that are; only of a flight recorder
+  Outcome outcome_;
+  capture::Machine machine_;
+  Selection selection_;
+  std::vector<std::unique_ptr<Witness>> witnesses_;  // one or two
+  std::optional<Ledger> ledger_;
+  std::optional<UserRings> user_rings_;
+  std::optional<capture::Writer> file_;
+  std::optional<capture::Flight> flight_;
+  std::optional<Trigger> trigger_;
+  capture::Writer* writer_ = nullptr;  // of the file, or of the flight
+  Standing standing_;
+  CgroupPaths cgroup_paths_;
+  Clocks clocks_;
+  Fd timer_;
+  std::set<std::uint32_t> processes_;  // that selected threads were seen in; only when filtering
+  std::uint64_t last_drain_ns_ = 0;
+  std::uint64_t flushed_ns_ = 0;
+  std::uint64_t cpu_before_ns_ = 0;
+  bool measuring_ = false;
+};
+
+// CPU time of this process.
+[[nodiscard]] std::uint64_t own_cpu_ns();
+// Records reach a ring, and rings of user threads the recorder, a moment after their stamp: a
+// virtual CPU may be stopped in between.
+inline constexpr std::uint64_t settled_after_ns = 200'000'000;
+
+}  // namespace schedscope::collect

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// What a flight recorder does besides: it records into memory, in pieces, and writes what it has
+// kept when that is wanted.
+#include <ctime>
+#include <filesystem>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "collect/recorder.h"
+
+namespace schedscope::collect {
+namespace {
+
+// As perf's --switch-output: the time, and a number should there be one of that time.
+std::filesystem::path name_of_now(const std::filesystem::path& output) {
+  const std::string name =
+      fmt::format("{}.{:%Y%m%d-%H%M%S}", output.native(), fmt::localtime(std::time(nullptr)));
+  std::filesystem::path path = name;
+  std::error_code none;
+  for (int n = 2; std::filesystem::exists(path, none); ++n) path = fmt::format("{}-{}", name, n);
+  return path;
+}
+
+bool is_alive(std::uint32_t tid) {
+  std::error_code none;
+  return std::filesystem::exists(fmt::format("/proc/{}", tid), none);
+}
+
+}  // namespace
+
+// All that was drained belongs to the piece before. What its CPUs made since then is older than
+// this piece, and yet in it: as at the start of any recording.
+void Recorder::begin_piece() {
+  flush(true);
+  drain();  // what was made while that was compressed
+  flush(true);
+  const std::uint64_t now_ns = Clocks::now_ns();
+  flight_->begin_piece(now_ns, own_cpu_ns());
+  standing_.tell(now_ns, is_alive,
+                 [this](std::uint64_t source, RecordView record) { keep(source, record); });
+  if (auto opened = open_recording(); !opened) warn(opened.error().message());
+  flush(true);
+  flight_->opened();
+}
+
+bool Recorder::is_triggered() {
+  if (!trigger_) return false;
+  const auto fired = trigger_->judge(last_drain_ns_ - settled_after_ns);
+  if (!fired) return false;
+  machine_.trigger = describe(*fired);
+  return true;
+}
+
+// A source's totals are those of the whole recording: what is not kept is none of them.
+void Recorder::take_off(schedscope_cpu_stats& stats) const {
+  const bool of_cpu = stats.rec.cpu != SCHEDSCOPE_CPU_NONE;
+  if (!of_cpu && (stats.rec.flags & SCHEDSCOPE_REC_SECOND) != 0) return;
+  const capture::Flight::Gone gone =
+      flight_->gone(of_cpu ? source_of(view_of(stats)) : capture::Writer::carrier_source);
+  for (std::size_t i = 0; i < gone.lost.size(); ++i) stats.lost[i] -= gone.lost[i];
+  if (of_cpu) {
+    stats.produced -= gone.produced();
+    stats.switches -= gone.switches;
+    return;
+  }
+  // An opening tells again what its runtimes told once.
+  const UserRings::Stats user = user_rings_->stats();
+  stats.produced = stats.produced - user.produced() + flight_->told() + user.overrun +
+                   user.invalid - (gone.produced() - gone.records);
+}
+
+void Recorder::finish_flight() {
+  flush(true);
+  machine_.start_ns = outcome_.start_ns = flight_->start_ns();
+  machine_.agent_cpu_ns = own_cpu_ns() - flight_->cpu_ns();
+  outcome_.trigger = machine_.trigger;
+  outcome_.file = name_of_now(options_.output);
+  if (flight_->cut_short()) {
+    tell(fmt::format("only the last {} fit into {}", human_ns(outcome_.end_ns - outcome_.start_ns),
+                     human_bytes(options_.flight->most_bytes)));
+  }
+  const auto saved = flight_->save(outcome_.file, machine_, outcome_.end_ns);
+  if (!saved) {
+    warn(saved.error().message());
+    return;
+  }
+  outcome_.records = saved->records;
+  outcome_.file_bytes = saved->file_bytes;
+}
+
+}  // namespace schedscope::collect
