@@ -17,6 +17,12 @@
 #define TASK_FLAG_KTHREAD	0x00200000 /* PF_KTHREAD */
 #define THREAD_STATUS_COMPAT	0x2 /* TS_COMPAT: in a 32-bit system call */
 
+/* Which number each has, the kernel says. */
+enum cpuhp_state {
+	CPUHP_BRINGUP_CPU,
+	CPUHP_TEARDOWN_CPU,
+};
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct thread_info {

@@ -12,12 +12,14 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/cleanup.h>
+#include <linux/cpuhotplug.h>
 #include <linux/kernel.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/string.h>
 #include <linux/timekeeping.h>
 #include <linux/tracepoint.h>
+#include <trace/events/cpuhp.h>
 #include <trace/events/sched.h>
 #include <trace/events/task.h>
 
@@ -171,6 +173,24 @@ static void probe_stream_rename(void *data, struct task_struct *task, const char
 	stream_rename(task, comm);
 }
 
+/* A CPU is about to be brought up; on its way down it passes the same step. */
+static void probe_stream_cpu_step(void *data, unsigned int cpu, int target, int step,
+				  int (*callback)(unsigned int))
+{
+	guard(probe)();
+	if (step == CPUHP_BRINGUP_CPU && target > step)
+		stream_hotplug(cpu, 0);
+}
+
+/* A CPU is down, or has not come up. */
+static void probe_stream_cpu_step_done(void *data, unsigned int cpu, int state, int step,
+				       int result)
+{
+	guard(probe)();
+	if ((step == CPUHP_TEARDOWN_CPU && !result) || (step == CPUHP_BRINGUP_CPU && result))
+		stream_hotplug(cpu, SCHEDSCOPE_HOTPLUG_OFF);
+}
+
 /* When a probe is in place. */
 enum when {
 	ALWAYS,		/* and the module does not load without it */
@@ -206,6 +226,8 @@ static struct probe probes[] = {
 	{ .name = "sched_process_fork", .function = probe_stream_fork, .when = STREAM },
 	{ .name = "sched_process_exec", .function = probe_stream_exec, .when = STREAM },
 	{ .name = "task_rename", .function = probe_stream_rename, .when = STREAM },
+	{ .name = "cpuhp_enter", .function = probe_stream_cpu_step, .when = STREAM },
+	{ .name = "cpuhp_exit", .function = probe_stream_cpu_step_done, .when = STREAM },
 	{ .name = "sched_set_state_tp", .when = NEVER, .signal = SCHEDSCOPE_SIGNAL_SET_STATE },
 	{ .name = "sched_dl_throttle_tp", .when = NEVER, .signal = SCHEDSCOPE_SIGNAL_DL },
 };
@@ -222,6 +244,8 @@ static void check_prototypes(void)
 	check_trace_callback_type_sched_process_fork(probe_stream_fork);
 	check_trace_callback_type_sched_process_exec(probe_stream_exec);
 	check_trace_callback_type_task_rename(probe_stream_rename);
+	check_trace_callback_type_cpuhp_enter(probe_stream_cpu_step);
+	check_trace_callback_type_cpuhp_exit(probe_stream_cpu_step_done);
 	compat_check_timer_entry(probe_local_timer_entry);
 	compat_check_timer_exit(probe_local_timer_exit);
 	compat_check_need_resched(probe_sched_set_need_resched);

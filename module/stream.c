@@ -492,6 +492,22 @@ void stream_rename(struct task_struct *task, const char *comm)
 }
 
 /**
+ * stream_hotplug() - a CPU went, or comes
+ * @of_cpu: CPU
+ * @flags: SCHEDSCOPE_HOTPLUG_*
+ */
+void stream_hotplug(unsigned int of_cpu, u16 flags)
+{
+	struct schedscope_hotplug rec = {
+		.rec.flags = flags,
+		.of_cpu = of_cpu,
+	};
+
+	guard(irqsave)();
+	keep(&rec.rec, SCHEDSCOPE_REC_HOTPLUG, sizeof(rec), stream_now());
+}
+
+/**
  * stream_begin() - records are made from now on
  * @stream: where to; belongs to the probes until stream_end()
  *

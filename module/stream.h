@@ -89,6 +89,7 @@ void stream_exec(struct task_struct *task, pid_t old_tid);
 void stream_exit(struct task_struct *task);
 void stream_migrate(struct task_struct *task, int to_cpu);
 void stream_rename(struct task_struct *task, const char *comm);
+void stream_hotplug(unsigned int of_cpu, u16 flags);
 
 /* From any of the module's probes, when it is timed. */
 void stream_probed(u64 ns);

@@ -41,7 +41,8 @@
 #define SCHEDSCOPE_REC_CGROUP		22
 #define SCHEDSCOPE_REC_NAMESPACE	23
 #define SCHEDSCOPE_REC_COUNTS		24
-#define SCHEDSCOPE_REC_MAX		24
+#define SCHEDSCOPE_REC_HOTPLUG		25
+#define SCHEDSCOPE_REC_MAX		25
 
 /*
  * In the flags of any record: it is the second witness's. The first one's say the same; an
@@ -300,6 +301,23 @@ struct schedscope_namespace {
 	__u32 ns_tid;
 	__u32 ns_pid;
 	__u64 ns_id;
+};
+
+/* Flags of SCHEDSCOPE_REC_HOTPLUG. */
+#define SCHEDSCOPE_HOTPLUG_OFF	(1 << 0) /* it was taken down; else it is being brought up */
+
+/**
+ * struct schedscope_hotplug - a CPU went, or comes
+ * @rec: header; @rec.cpu is where the kernel said so, SCHEDSCOPE_CPU_NONE when the
+ *	recorder found the CPU off as it began
+ * @of_cpu: the CPU. It is off from a moment on that lies between its last switch, to
+ *	idle, and this record, until a moment between the other record and its first switch
+ * @reserved: 0
+ */
+struct schedscope_hotplug {
+	struct schedscope_rec rec;
+	__u32 of_cpu;
+	__u32 reserved;
 };
 
 /* Why records were lost: append-only. */

@@ -171,6 +171,7 @@ TEST_F_TIMEOUT(hotplug, under_load, TIMEOUT)
 		ASSERT_TRUE(worker_start(&workers[i]));
 	}
 	seen.watched = workers[0].tid;
+	seen.watched_cpu = self->last;
 	for (int i = 0; i < 2 * PAIRS; i++)
 		worker_work(&workers[i]);
 	ASSERT_EQ(0, pthread_create(&bencher, NULL, bench_main, &benches));
@@ -209,8 +210,11 @@ TEST_F_TIMEOUT(hotplug, under_load, TIMEOUT)
 	EXPECT_EQ(0, seen.wrong);
 	EXPECT_TRUE(adds_up(&seen));
 	ASSERT_TRUE(account_of_exited(self->device, workers[0].tid, &account));
-	if (!sum(seen.lost))
+	if (!sum(seen.lost)) {
 		EXPECT_EQ(account.slices, seen.watched_switches);
+		EXPECT_EQ(TIMES, seen.went);
+		EXPECT_EQ(TIMES, seen.came);
+	}
 	EXPECT_LT(0, benches.ran);
 	EXPECT_EQ(0, benches.wrong);
 	EXPECT_EQ(0, ledger_info(self->device).slicepages);

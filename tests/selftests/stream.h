@@ -48,6 +48,8 @@ struct seen {
 	__u64 watched_step_off_ns;	/* it may be so much more, or less */
 	__u64 watched_walked;
 	struct schedscope_counts watched_first, watched_last;	/* the kernel's counters of it */
+	int watched_cpu;
+	__u64 went, came;	/* the watched CPU */
 	__u64 others;		/* switches that have no selected thread in them */
 	__u64 measured_ns;	/* told in a CPU_STATS of no CPU */
 	__u64 measured_runs;
@@ -69,10 +71,21 @@ static inline bool kind_is_known(const struct schedscope_rec *rec)
 		[SCHEDSCOPE_REC_CPU_STATS] = sizeof(struct schedscope_cpu_stats),
 		[SCHEDSCOPE_REC_FUTEX] = sizeof(struct schedscope_futex),
 		[SCHEDSCOPE_REC_COUNTS] = sizeof(struct schedscope_counts),
+		[SCHEDSCOPE_REC_HOTPLUG] = sizeof(struct schedscope_hotplug),
 	};
 
 	return rec->kind && rec->kind < sizeof(sizes) / sizeof(*sizes) &&
 	       rec->size == sizes[rec->kind];
+}
+
+static inline void see_hotplug(struct seen *seen, const struct schedscope_hotplug *rec)
+{
+	if (rec->of_cpu != (__u32)seen->watched_cpu)
+		return;
+	if (rec->rec.flags & SCHEDSCOPE_HOTPLUG_OFF)
+		seen->went++;
+	else
+		seen->came++;
 }
 
 static inline void see_counts(struct seen *seen, const struct schedscope_counts *rec)
@@ -158,6 +171,8 @@ static inline void see(struct seen *seen, const struct schedscope_rec *rec)
 	seen->records[cpu]++;
 	if (rec->kind == SCHEDSCOPE_REC_SWITCH)
 		see_switch(seen, (const void *)rec);
+	if (rec->kind == SCHEDSCOPE_REC_HOTPLUG)
+		see_hotplug(seen, (const void *)rec);
 	if (rec->kind == SCHEDSCOPE_REC_COUNTS)
 		see_counts(seen, (const void *)rec);
 }

@@ -30,7 +30,10 @@ class Cpus final : public Pass {
 
   void cpu_span(const timeline::CpuSpan& span) override {
     Row& row = at(rows_, span.cpu);
-    (span.idle ? row.idle_ns : row.unknown_ns) += span.end_ns - span.begin_ns;
+    std::uint64_t& sum = span.state == timeline::CpuState::idle  ? row.idle_ns
+                         : span.state == timeline::CpuState::off ? row.off_ns
+                                                                 : row.unknown_ns;
+    sum += span.end_ns - span.begin_ns;
   }
 
   void finish(Report& report) override {
@@ -39,10 +42,11 @@ class Cpus final : public Pass {
       const Row& row = rows_[i];
       report.switches += row.switches;
       // A possible CPU of which nothing was heard may not exist.
-      if (!row.online && row.run_ns == 0 && i >= online) continue;
+      if (!row.online && row.run_ns == 0 && row.off_ns == 0 && i >= online) continue;
       report.cpus.push_back({.cpu = static_cast<std::uint16_t>(i),
                              .run_ns = row.run_ns,
                              .idle_ns = row.idle_ns,
+                             .off_ns = row.off_ns,
                              .unknown_ns = row.unknown_ns,
                              .switches = row.switches});
     }
@@ -50,7 +54,7 @@ class Cpus final : public Pass {
 
  private:
   struct Row {
-    std::uint64_t run_ns = 0, idle_ns = 0, unknown_ns = 0, switches = 0;
+    std::uint64_t run_ns = 0, idle_ns = 0, off_ns = 0, unknown_ns = 0, switches = 0;
     bool online = false;
   };
   std::vector<Row> rows_;

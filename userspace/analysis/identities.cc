@@ -22,7 +22,7 @@ class Identities final : public Pass {
     bool cpus = true;
     const std::uint64_t span = setup().to_ns - setup().from_ns;
     for (const CpuReport& c : report.cpus) {
-      cpus = cpus && c.run_ns + c.idle_ns + c.unknown_ns == span;
+      cpus = cpus && c.run_ns + c.idle_ns + c.off_ns + c.unknown_ns == span;
     }
     bool users = true;
     for (const UserReport& u : report.user_threads) {

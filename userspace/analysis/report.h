@@ -133,7 +133,7 @@ struct SecondWitnessReport {
 
 struct CpuReport {
   std::uint16_t cpu = 0;
-  std::uint64_t run_ns = 0, idle_ns = 0, unknown_ns = 0, switches = 0;
+  std::uint64_t run_ns = 0, idle_ns = 0, off_ns = 0, unknown_ns = 0, switches = 0;
 };
 
 // The whole slices of all threads, while they had one policy.

@@ -238,6 +238,12 @@ constexpr auto counts_fields = whole<schedscope_counts>(std::array{
     FIELD(schedscope_counts, reserved, plain),
 });
 
+constexpr auto hotplug_fields = whole<schedscope_hotplug>(std::array{
+    FLAGS,
+    FIELD(schedscope_hotplug, of_cpu, plain),
+    FIELD(schedscope_hotplug, reserved, plain),
+});
+
 #undef FLAGS
 #undef FIELD
 
@@ -282,11 +288,13 @@ std::span<const OwnField> fields_of(std::uint16_t kind) {
       return namespace_fields;
     case SCHEDSCOPE_REC_COUNTS:
       return counts_fields;
+    case SCHEDSCOPE_REC_HOTPLUG:
+      return hotplug_fields;
     default:
       return {};
   }
 }
-static_assert(SCHEDSCOPE_REC_MAX == SCHEDSCOPE_REC_COUNTS, "a new kind needs its fields here");
+static_assert(SCHEDSCOPE_REC_MAX == SCHEDSCOPE_REC_HOTPLUG, "a new kind needs its fields here");
 
 // `earlier`: the kinds of smaller numbers.
 Kind own_kind(const Layout& earlier, std::uint16_t number) {

@@ -92,6 +92,11 @@ capture::Machine read_machine() {
   return machine;
 }
 
+bool is_cpu_off(std::uint32_t cpu) {
+  // The file is there for CPUs that are there and can be taken down.
+  return read_number(fmt::format("/sys/devices/system/cpu/cpu{}/online", cpu)).value_or(1) == 0;
+}
+
 bool kernel_is_at_least(unsigned major, unsigned minor) {
   utsname names{};
   std::array<unsigned, 2> version{};

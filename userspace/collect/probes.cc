@@ -302,8 +302,9 @@ CpuState Probes::State::cpu_state(std::uint32_t cpu) const {
 // is a loss only when both are left out.
 Probes::State::Misses Probes::State::misses() const {
   const auto& programs = skeleton->progs;
-  const std::array preemptible = {programs.on_exec, programs.on_exit, programs.on_rename,
-                                  programs.on_cgroup_attach};
+  const std::array preemptible = {programs.on_exec,     programs.on_exit,
+                                  programs.on_rename,   programs.on_cgroup_attach,
+                                  programs.on_cpu_step, programs.on_cpu_step_done};
   const std::array again = {programs.on_exec_again, programs.on_exit_again,
                             programs.on_rename_again};
   Misses misses;

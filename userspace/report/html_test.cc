@@ -111,9 +111,10 @@ TEST(Pictures, ManyThreadsInOneCellEndUpInTheRest) {
   Mix mix;
   for (std::uint32_t i = 0; i < 20; ++i) mix.add(i, 10);
   mix.add(mix_unknown, 5);
+  mix.add(mix_off, 3);
   std::uint64_t total = 0;
   for (std::size_t i = 0; i < mix.used; ++i) total += mix.ns[i];
-  EXPECT_EQ(total, 205);
+  EXPECT_EQ(total, 208);
   EXPECT_EQ(mix.used, Mix::room);
   EXPECT_EQ(mix.ns[7], 130);
   EXPECT_EQ(mix.key[7], mix_others);

@@ -304,11 +304,8 @@ json thread_json(const analysis::ThreadReport& thread) {
 }
 
 json cpu_json(const analysis::CpuReport& cpu) {
-  return {{"cpu", cpu.cpu},
-          {"run_ns", cpu.run_ns},
-          {"idle_ns", cpu.idle_ns},
-          {"unknown_ns", cpu.unknown_ns},
-          {"switches", cpu.switches}};
+  return {{"cpu", cpu.cpu},       {"run_ns", cpu.run_ns},         {"idle_ns", cpu.idle_ns},
+          {"off_ns", cpu.off_ns}, {"unknown_ns", cpu.unknown_ns}, {"switches", cpu.switches}};
 }
 
 json cgroup_json(const analysis::CgroupReport& cgroup) {

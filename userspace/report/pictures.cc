@@ -47,10 +47,9 @@ void Mix::add(std::uint32_t what, std::uint64_t time) {
       return;
     }
   }
-  if (what != mix_unknown && what != mix_others) {
-    const auto special = std::count_if(key, key + used, [](std::uint32_t known) {
-      return known == mix_unknown || known == mix_others;
-    });
+  const auto is_special = [](std::uint32_t known) { return known >= mix_off; };
+  if (!is_special(what)) {
+    const auto special = std::count_if(key, key + used, is_special);
     if (used - special >= static_cast<std::ptrdiff_t>(named)) return add(mix_others, time);
   }
   key[used] = what;
@@ -115,10 +114,12 @@ void Pictures::user_span(const timeline::UserSpan& span) {
 }
 
 void Pictures::cpu_span(const timeline::CpuSpan& span) {
-  if (span.idle) return;
+  if (span.state == timeline::CpuState::idle) return;
   add(LaneKind::cpu, span.cpu,
-      Cell{
-          .begin_ns = span.begin_ns, .end_ns = span.end_ns, .value = mix_unknown, .cpu = span.cpu});
+      Cell{.begin_ns = span.begin_ns,
+           .end_ns = span.end_ns,
+           .value = span.state == timeline::CpuState::off ? mix_off : mix_unknown,
+           .cpu = span.cpu});
 }
 
 const std::vector<Lane>& Pictures::lanes(LaneKind kind) const {

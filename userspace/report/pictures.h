@@ -17,10 +17,11 @@ namespace schedscope::report {
 // not fit is under `mix_others`, so that every time shown is exact or said to be a rest.
 inline constexpr std::uint32_t mix_unknown = 0xfffffffe;  // on a CPU's lane: nothing is known
 inline constexpr std::uint32_t mix_others = 0xfffffffd;
+inline constexpr std::uint32_t mix_off = 0xfffffffc;  // on a CPU's lane: it was taken down
 
 struct Mix {
   static constexpr std::size_t named = timeline::user_state_count;
-  static constexpr std::size_t room = named + 2;  // and always one for unknown and one for the rest
+  static constexpr std::size_t room = named + 3;  // and always one for unknown, off and the rest
   std::uint8_t used = 0;
   std::uint32_t key[room] = {};
   std::uint64_t ns[room] = {};
@@ -35,7 +36,7 @@ struct Cell {
 
   std::uint64_t begin_ns = 0;
   std::uint64_t end_ns = 0;
-  std::uint32_t value = 0;  // a state; on a CPU's lane a thread, or mix_unknown
+  std::uint32_t value = 0;  // a state; on a CPU's lane a thread, mix_unknown or mix_off
   std::uint32_t other =
       timeline::no_index;  // slice: who came next; sleep, block: who woke; user: carrier
   std::uint32_t by = timeline::no_index;  // slice: who caused its end; sleep: who had the futex

@@ -125,6 +125,7 @@ constexpr std::array namespace_fields = {
 constexpr std::array counts_fields = {FIELD(schedscope_counts, switches),
                                       FIELD(schedscope_counts, run_ns),
                                       FIELD(schedscope_counts, tid)};
+constexpr std::array hotplug_fields = {FIELD(schedscope_hotplug, of_cpu)};
 
 #undef FIELD
 
@@ -171,6 +172,8 @@ std::span<const Field> fields_of(std::uint16_t kind) {
       return namespace_fields;
     case SCHEDSCOPE_REC_COUNTS:
       return counts_fields;
+    case SCHEDSCOPE_REC_HOTPLUG:
+      return hotplug_fields;
     default:
       return {};
   }

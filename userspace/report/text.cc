@@ -389,13 +389,15 @@ class Text {
                  {"run", true, 9},
                  {"run %", true, 8},
                  {"idle", true, 7},
+                 {"off", true, 8},
                  {"unknown", true, 9},
                  {"switches", true, 6}});
     for (const auto& cpu : report_.cpus) {
       table.row({fmt::format("{}", cpu.cpu), human_ns(cpu.run_ns),
                  percent(static_cast<double>(cpu.run_ns),
                          static_cast<double>(cpu.run_ns + cpu.idle_ns + cpu.unknown_ns)),
-                 human_ns(cpu.idle_ns), time(cpu.unknown_ns), grouped(cpu.switches)});
+                 human_ns(cpu.idle_ns), time(cpu.off_ns), time(cpu.unknown_ns),
+                 grouped(cpu.switches)});
     }
     out_ += table.text(options_.width, options_.color);
   }

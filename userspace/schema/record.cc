@@ -37,6 +37,7 @@ constexpr std::array<Kind, SCHEDSCOPE_REC_MAX + 1> kinds = {{
     {"cgroup", sizeof(schedscope_cgroup)},
     {"namespace", sizeof(schedscope_namespace)},
     {"counts", sizeof(schedscope_counts)},
+    {"hotplug", sizeof(schedscope_hotplug)},
 }};
 
 constexpr std::array<std::string_view, SCHEDSCOPE_LOST_CAUSES> causes = {

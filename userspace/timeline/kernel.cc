@@ -8,15 +8,11 @@
 #include "timeline/futex.h"
 
 namespace schedscope::timeline {
-namespace {
-
-// The stopper thread of a CPU: it takes a thread off the CPU to move it to another one.
+// It takes a thread off its CPU to move it to another one, and all of them when the CPU goes.
 bool is_stopper(const Thread& thread) {
   return thread.prio == 0 && thread.kernel_thread &&
          std::string_view(thread.comm).starts_with("migration/");
 }
-
-}  // namespace
 
 KernelTimeline::KernelTimeline(std::uint64_t start_ns, std::uint32_t cpus, std::vector<Sink*> sinks,
                                Timeline::Scope scope)
@@ -36,6 +32,7 @@ void KernelTimeline::add_cpus(std::uint16_t last) {
   const std::uint16_t number = record.rec.cpu;
   if (number == SCHEDSCOPE_CPU_NONE) return;
   Cpu& cpu = cpu_at(number);
+  if (cpu.current == Cpu::Current::off) come_on(cpu, number, t);
   ThreadIndex prev = no_index;
   if (record.prev_tid != 0) {
     // The CPU's own thread comes first: a tid may have a new owner before the old one's last
@@ -76,13 +73,14 @@ void KernelTimeline::leave_idle(Cpu& cpu, const schedscope_switch& record, std::
       const bool follows = !cpu.idle_number_known || record.prev_switches == 0 ||
                            record.prev_switches == cpu.idle_number + 1;
       if (!follows && all_recorded(no_index)) missed(t);
-      give_cpu(number, follows, cpu.since, t);
+      give_cpu(number, follows ? CpuState::idle : CpuState::unknown, cpu.since, t);
       break;
     }
+    case Cpu::Current::off:  // on_switch() has seen to it
     case Cpu::Current::unknown: {
       const std::uint64_t sure = sure_from(cpu, no_index, t);
-      give_cpu(number, false, cpu.since, sure);
-      give_cpu(number, true, sure, t);
+      give_cpu(number, CpuState::unknown, cpu.since, sure);
+      give_cpu(number, CpuState::idle, sure, t);
       break;
     }
     case Cpu::Current::thread:
@@ -100,14 +98,15 @@ void KernelTimeline::leave(Cpu& cpu, ThreadIndex prev, ThreadIndex next,
   const std::uint16_t number = record.rec.cpu;
   if (cpu.current == Cpu::Current::unknown) {
     place_on(number, prev, sure_from(cpu, prev, t), t);
-    give_cpu(number, false, cpu.since, tracks_[prev].begin[tracks_[prev].segments - 1U]);
+    give_cpu(number, CpuState::unknown, cpu.since,
+             tracks_[prev].begin[tracks_[prev].segments - 1U]);
   } else if (cpu.current != Cpu::Current::thread || cpu.thread != prev) {
     const bool thread_here = cpu.current == Cpu::Current::thread;
     if (all_recorded(prev) || all_recorded(thread_here ? cpu.thread : no_index)) missed(t);
     if (thread_here) {
       take_off(cpu, number, t);
     } else {
-      give_cpu(number, false, cpu.since, t);
+      give_cpu(number, CpuState::unknown, cpu.since, t);
     }
     place_on(number, prev, t, t);
   }
@@ -138,7 +137,7 @@ void KernelTimeline::leave(Cpu& cpu, ThreadIndex prev, ThreadIndex next,
     }
   } else {
     give_span({.thread = prev, .cpu = track.left_cpu, .begin_ns = track.begin[0], .end_ns = t});
-    give_cpu(number, false, begin, t);
+    give_cpu(number, CpuState::unknown, begin, t);
   }
   Thread& thread = threads_[prev];
   thread.prio = record.prev_prio;
@@ -364,10 +363,10 @@ void KernelTimeline::give_slice(const Slice& slice) {
   for (Sink* sink : sinks_) sink->slice(slice);
 }
 
-void KernelTimeline::give_cpu(std::uint16_t cpu, bool idle, std::uint64_t begin,
+void KernelTimeline::give_cpu(std::uint16_t cpu, CpuState state, std::uint64_t begin,
                               std::uint64_t end) {
   if (begin == end) return;
-  const CpuSpan span{.cpu = cpu, .idle = idle, .begin_ns = begin, .end_ns = end};
+  const CpuSpan span{.cpu = cpu, .state = state, .begin_ns = begin, .end_ns = end};
   for (Sink* sink : sinks_) sink->cpu_span(span);
 }
 

@@ -46,6 +46,7 @@ class KernelTimeline {
   void on_futex(const schedscope_futex& record);
   void on_task(const schedscope_task& record, std::uint64_t t);
   void on_namespace(const schedscope_namespace& record);
+  void on_hotplug(const schedscope_hotplug& record, std::uint64_t t);
   // A gap of one CPU's stream, or of all of them (SCHEDSCOPE_CPU_NONE).
   void on_gap(std::uint16_t cpu, std::uint64_t begin_ns, std::uint64_t t);
   void finish(std::uint64_t end_ns);
@@ -107,7 +108,7 @@ class KernelTimeline {
   };
 
   struct Cpu {
-    enum class Current : std::uint8_t { unknown, idle, thread };
+    enum class Current : std::uint8_t { unknown, idle, thread, off };
     Current current = Current::unknown;
     bool idle_number_known = false;
     bool quiet_since_start = true;  // no record, no gap so far
@@ -156,11 +157,16 @@ class KernelTimeline {
                                       ThreadIndex next) const;
   [[nodiscard]] std::uint64_t sure_from(const Cpu& cpu, ThreadIndex prev, std::uint64_t t) const;
 
+  // A CPU comes and goes (kernel_gaps.cc).
+  void go_off(Cpu& cpu, std::uint16_t number, bool found, std::uint64_t t);
+  void come_on(Cpu& cpu, std::uint16_t number, std::uint64_t t);
+
   // What contradicts or was lost (kernel_gaps.cc).
   void take_off(Cpu& cpu, std::uint16_t number, std::uint64_t t);
   void take_off_elsewhere(ThreadIndex thread, std::uint64_t t);
   void place_on(std::uint16_t cpu, ThreadIndex thread, std::uint64_t sure, std::uint64_t t);
   void lose_cpu(Cpu& cpu, std::uint16_t number, std::uint64_t begin_ns, std::uint64_t t);
+  void lose_the_off(std::uint64_t begin_ns, std::uint64_t t);
   void become_unknown_from(ThreadIndex thread, std::uint64_t from, std::uint64_t t);
   void doubt_way_here(ThreadIndex thread, std::uint64_t gaps);
   void see_gaps(ThreadIndex thread, std::uint64_t t) {
@@ -177,7 +183,7 @@ class KernelTimeline {
   void give_out(ThreadIndex thread, std::uint64_t until, bool end_cut = false);
   void give_span(const Span& span);
   void give_slice(const Slice& slice);
-  void give_cpu(std::uint16_t cpu, bool idle, std::uint64_t begin, std::uint64_t end);
+  void give_cpu(std::uint16_t cpu, CpuState state, std::uint64_t begin, std::uint64_t end);
   void release_held(ThreadIndex thread) {
     if (tracks_[thread].held) give_held(thread);
   }

@@ -44,7 +44,7 @@ void KernelTimeline::take_off(Cpu& cpu, std::uint16_t number, std::uint64_t t) {
   track.cut = true;
   track.left_cpu = number;
   track.gaps_seen = gaps_.count();
-  give_cpu(number, false, cpu.since, t);
+  give_cpu(number, CpuState::unknown, cpu.since, t);
   cpu.current = Cpu::Current::unknown;
   cpu.since = t;
   cpu.sure = never;
@@ -103,6 +103,45 @@ void KernelTimeline::doubt_way_here(ThreadIndex thread, std::uint64_t gaps) {
   append(track, State::run, begin);
 }
 
+void KernelTimeline::on_hotplug(const schedscope_hotplug& record, std::uint64_t t) {
+  constexpr std::uint32_t most_cpus = 1U << 13;  // the kernel's own most
+  if (record.of_cpu >= most_cpus) return;
+  const auto number = static_cast<std::uint16_t>(record.of_cpu);
+  Cpu& cpu = cpu_at(number);
+  if ((record.rec.flags & SCHEDSCOPE_HOTPLUG_OFF) == 0) {
+    come_on(cpu, number, t);
+  } else if (cpu.current != Cpu::Current::off) {
+    go_off(cpu, number, record.rec.cpu == SCHEDSCOPE_CPU_NONE, t);
+  }
+}
+
+// Its last switch was to its idle task. That of its stopper, which takes the CPU down, no
+// tracepoint tells: the CPU counts as gone by then. Any other thread that is still on it left
+// unseen. A CPU that the recorder found off was so from the start if nothing was heard of it.
+void KernelTimeline::go_off(Cpu& cpu, std::uint16_t number, bool found, std::uint64_t t) {
+  if (cpu.current == Cpu::Current::thread) {
+    if (!is_stopper(threads_[cpu.thread]) && all_recorded(cpu.thread)) missed(t);
+    take_off(cpu, number, t);
+  }
+  const bool from_start = found && cpu.quiet_since_start;
+  if (!from_start) {
+    const bool idle = cpu.current == Cpu::Current::idle;
+    give_cpu(number, idle ? CpuState::idle : CpuState::unknown, cpu.since, t);
+    cpu.since = t;
+  }
+  cpu.current = Cpu::Current::off;
+  cpu.quiet_since_start = false;
+  cpu.candidate = no_index;
+}
+
+void KernelTimeline::come_on(Cpu& cpu, std::uint16_t number, std::uint64_t t) {
+  if (cpu.current != Cpu::Current::off) return;
+  give_cpu(number, CpuState::off, cpu.since, t);
+  cpu.current = Cpu::Current::idle;
+  cpu.since = cpu.sure = t;
+  cpu.idle_number_known = false;
+}
+
 void KernelTimeline::on_gap(std::uint16_t cpu, std::uint64_t begin_ns, std::uint64_t t) {
   gaps_.add(begin_ns);
   while (!misses_.empty() && misses_.back() >= begin_ns) misses_.pop_back();
@@ -112,6 +151,7 @@ void KernelTimeline::on_gap(std::uint16_t cpu, std::uint64_t begin_ns, std::uint
     }
   } else {
     lose_cpu(cpu_at(cpu), cpu, begin_ns, t);
+    lose_the_off(begin_ns, t);
   }
   if (gaps_.held() < most_held_gaps) return;
   for (ThreadIndex i = 0; i < tracks_.size(); ++i) {
@@ -120,10 +160,19 @@ void KernelTimeline::on_gap(std::uint16_t cpu, std::uint64_t begin_ns, std::uint
   gaps_.forget();
 }
 
+// What brings a CPU up again is told on another one: the gap may hold it.
+void KernelTimeline::lose_the_off(std::uint64_t begin_ns, std::uint64_t t) {
+  for (std::size_t i = 0; i < cpus_.size(); ++i) {
+    if (cpus_[i].current != Cpu::Current::off) continue;
+    lose_cpu(cpus_[i], static_cast<std::uint16_t>(i), begin_ns, t);
+  }
+}
+
 void KernelTimeline::lose_cpu(Cpu& cpu, std::uint16_t number, std::uint64_t begin_ns,
                               std::uint64_t t) {
   const std::uint64_t at = std::clamp(begin_ns, cpu.since, t);
-  if (cpu.current == Cpu::Current::idle) give_cpu(number, true, cpu.since, at);
+  if (cpu.current == Cpu::Current::idle) give_cpu(number, CpuState::idle, cpu.since, at);
+  if (cpu.current == Cpu::Current::off) give_cpu(number, CpuState::off, cpu.since, at);
   if (cpu.current == Cpu::Current::thread) {
     Track& track = tracks_[cpu.thread];
     const std::uint64_t begin = track.begin[track.segments - 1U];
@@ -198,8 +247,10 @@ void KernelTimeline::finish(std::uint64_t end_ns) {
   for (std::size_t i = 0; i < cpus_.size(); ++i) {
     const Cpu& cpu = cpus_[i];
     if (cpu.current == Cpu::Current::thread) continue;  // tiled by that thread's slice
-    const bool idle = cpu.current == Cpu::Current::idle;
-    give_cpu(static_cast<std::uint16_t>(i), idle, cpu.since, end_ns);
+    const CpuState state = cpu.current == Cpu::Current::idle  ? CpuState::idle
+                           : cpu.current == Cpu::Current::off ? CpuState::off
+                                                              : CpuState::unknown;
+    give_cpu(static_cast<std::uint16_t>(i), state, cpu.since, end_ns);
   }
 }
 

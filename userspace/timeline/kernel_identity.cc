@@ -234,7 +234,7 @@ void KernelTimeline::enter_on_cpu(ThreadIndex thread, std::uint16_t number, std:
     if (all_recorded(cpu.thread)) return;
     take_off(cpu, number, t);
   } else {
-    give_cpu(number, false, cpu.since, t);
+    give_cpu(number, CpuState::unknown, cpu.since, t);
   }
   Track& track = tracks_[thread];
   restart(track, State::run, t);

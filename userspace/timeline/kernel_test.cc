@@ -222,6 +222,97 @@ TEST(KernelTimeline, SpanNamesItsWaker) {
   EXPECT_TRUE(sleeps_of_7[2].end_cut);
 }
 
+// A CPU is taken down and brought up again: it was off, and nobody was idle there.
+TEST(KernelTimeline, ACpuThatGoesAndComes) {
+  Script s;
+  s.to(10, 0, 7);
+  s.to(20, 0, 0, sleeps);
+  s.hotplug(25, 0, SCHEDSCOPE_HOTPLUG_OFF);
+  s.hotplug(60, 0, 0);
+  s.wake(61, 7);
+  s.to(62, 0, 7);
+  s.to(70, 0, 0, sleeps);
+  const Told told(s, 80);
+  EXPECT_EQ(told.kept.of_cpu(0),
+            "idle 0-10, run 10-20, idle 20-25, off 25-60, idle 60-62, run 62-70, idle 70-80");
+  EXPECT_EQ(told.thread(7),
+            "unknown 0-10, run 10-20 blocked, sleep 20-61, wait 61-62, "
+            "run 62-70 blocked, sleep 70-80");
+  EXPECT_EQ(told.timeline.discontinuities(), 0U);
+}
+
+TEST(KernelTimeline, ACpuThatStaysOff) {
+  Script s;
+  s.to(10, 0, 7);
+  s.to(20, 0, 0, sleeps);
+  s.hotplug(25, 0, SCHEDSCOPE_HOTPLUG_OFF);
+  s.hotplug(30, 0, SCHEDSCOPE_HOTPLUG_OFF);
+  EXPECT_EQ(Told(s, 80).kept.of_cpu(0), "idle 0-10, run 10-20, idle 20-25, off 25-80");
+}
+
+// The recorder found it off as it began: so it was from the start, unless something was heard.
+TEST(KernelTimeline, ACpuThatIsFoundOff) {
+  Script s;
+  s.hotplug(3, 0, SCHEDSCOPE_HOTPLUG_OFF, SCHEDSCOPE_CPU_NONE);
+  s.hotplug(40, 0, 0);
+  s.to(50, 0, 7);
+  EXPECT_EQ(Told(s, 80).kept.of_cpu(0), "off 0-40, idle 40-50, run 50-80");
+  Script late;
+  late.to(1, 0, 7);
+  late.to(2, 0, 0, sleeps);
+  late.hotplug(3, 0, SCHEDSCOPE_HOTPLUG_OFF, SCHEDSCOPE_CPU_NONE);
+  EXPECT_EQ(Told(late, 80).kept.of_cpu(0), "idle 0-1, run 1-2, idle 2-3, off 3-80");
+}
+
+// A thread that is still there left unseen.
+TEST(KernelTimeline, ACpuThatGoesWithAThreadOnIt) {
+  Script s;
+  s.to(10, 0, 7);
+  s.hotplug(25, 0, SCHEDSCOPE_HOTPLUG_OFF);
+  const Told told(s, 80);
+  EXPECT_EQ(told.kept.of_cpu(0), "idle 0-10, unknown 10-25, off 25-80");
+  EXPECT_EQ(told.thread(7), "unknown 0-10, unknown 10-80");
+  EXPECT_EQ(told.timeline.discontinuities(), 1U);
+}
+
+// The kernel does not tell when the stopper leaves a CPU that it takes down.
+TEST(KernelTimeline, TheStopperLeavesACpuThatGoes) {
+  Script s;
+  s.task(1, 17, SCHEDSCOPE_TASK_BEGIN | SCHEDSCOPE_TASK_KTHREAD, 1, "migration/0").prio = 0;
+  s.set_prio(17, 0);
+  s.wake(20, 17);
+  s.to(21, 0, 17);
+  s.hotplug(25, 0, SCHEDSCOPE_HOTPLUG_OFF);
+  s.hotplug(60, 0, 0);
+  s.has(0, 0);
+  s.set_number(17, 2);
+  s.wake(70, 17);
+  s.to(71, 0, 17);
+  s.to(72, 0, 0, sleeps);
+  const Told told(s, 80);
+  EXPECT_EQ(told.kept.of_cpu(0),
+            "idle 0-21, unknown 21-25, off 25-60, idle 60-71, run 71-72, idle 72-80");
+  EXPECT_EQ(told.timeline.discontinuities(), 0U);
+}
+
+// That it comes was lost; a switch there says that it is back.
+TEST(KernelTimeline, ACpuThatComesUnseen) {
+  Script s;
+  s.to(10, 0, 7);
+  s.to(20, 0, 0, sleeps);
+  s.hotplug(25, 0, SCHEDSCOPE_HOTPLUG_OFF);
+  s.to(60, 0, 7);
+  EXPECT_EQ(Told(s, 80).kept.of_cpu(0), "idle 0-10, run 10-20, idle 20-25, off 25-60, run 60-80");
+  Script gap;
+  gap.to(10, 0, 7);
+  gap.to(20, 0, 0, sleeps);
+  gap.hotplug(25, 0, SCHEDSCOPE_HOTPLUG_OFF);
+  gap.lost(1, 40, 50);
+  gap.to(60, 0, 7);
+  EXPECT_EQ(Told(gap, 80, Timeline::Scope::whole_machine, 2).kept.of_cpu(0),
+            "idle 0-10, run 10-20, idle 20-25, off 25-40, unknown 40-50, idle 50-60, run 60-80");
+}
+
 // A ring may hold records from before the recording began: that is no clock that went back.
 TEST(KernelTimeline, WhatIsOlderThanTheStartHoldsThere) {
   Script s;

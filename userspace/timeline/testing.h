@@ -130,6 +130,11 @@ class Script {
     comm.copy(reinterpret_cast<char*>(record.comm), sizeof(record.comm));
     return add(record);
   }
+  void hotplug(std::uint64_t t, std::uint32_t of_cpu, std::uint16_t flags, std::uint16_t cpu = 1) {
+    auto record = make_record<schedscope_hotplug>(SCHEDSCOPE_REC_HOTPLUG, t, cpu, flags);
+    record.of_cpu = of_cpu;
+    add(record);
+  }
   // Stands before the switch of `tid` away from CPU 0 at `t`.
   schedscope_counts& counts(std::uint64_t t, std::uint32_t tid, std::uint64_t switches,
                             std::uint64_t run_ns) {
@@ -215,7 +220,10 @@ class Kept final : public Sink {
         {fmt::format("{}", name_of(span.state)), span.begin_ns, span.end_ns});
   }
   void cpu_span(const CpuSpan& span) override {
-    cpus[span.cpu].push_back({span.idle ? "idle" : "unknown", span.begin_ns, span.end_ns});
+    cpus[span.cpu].push_back({span.state == CpuState::idle  ? "idle"
+                              : span.state == CpuState::off ? "off"
+                                                            : "unknown",
+                              span.begin_ns, span.end_ns});
   }
   void user_span(const UserSpan& span) override {
     users[span.user].push_back({std::string(name_of(span.state)), span.begin_ns, span.end_ns});

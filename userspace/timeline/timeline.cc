@@ -75,6 +75,9 @@ void Timeline::State::add(RecordView record) {
     case SCHEDSCOPE_REC_MIGRATE:
       kernel.on_migrate(record.as<schedscope_migrate>());
       break;
+    case SCHEDSCOPE_REC_HOTPLUG:
+      kernel.on_hotplug(record.as<schedscope_hotplug>(), clamp(record.time_ns()));
+      break;
     case SCHEDSCOPE_REC_FUTEX:
       kernel.on_futex(record.as<schedscope_futex>());
       break;

@@ -77,6 +77,9 @@ struct Thread {
   bool exited = false;
 };
 
+// The stopper thread of a CPU.
+[[nodiscard]] bool is_stopper(const Thread& thread);
+
 // One uninterrupted stay of a thread on one CPU.
 struct Slice {
   ThreadIndex thread = no_index;
@@ -160,10 +163,12 @@ struct HostageSpan {
   std::uint64_t total_ns = 0;  // hostage time of all of them together
 };
 
-// Time of a CPU with nobody but its idle task on it, or of which nothing is known.
+// Time of a CPU with no thread on it: nobody but its idle task, or it was taken down, or nothing
+// is known.
+enum class CpuState : std::uint8_t { unknown, idle, off };
 struct CpuSpan {
   std::uint16_t cpu = 0;
-  bool idle = false;  // else unknown
+  CpuState state = CpuState::unknown;
   std::uint64_t begin_ns = 0;
   std::uint64_t end_ns = 0;
 };

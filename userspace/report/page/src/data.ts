@@ -9,6 +9,7 @@ export const sliceEnds = ["blocked", "yielded", "expired", "preempted", "outrank
   "stopped", "exited", "unknown"] as const;
 
 export const mixUnknown = 0xfffffffe;
+export const mixOff = 0xfffffffc;
 export const mixOthers = 0xfffffffd;
 export const none = -1;
 export const beginCut = 1, endCut = 2, byTimer = 4;

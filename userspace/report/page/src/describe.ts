@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What the page says about the place under the pointer.
 
-import { beginCut, byTimer, endCut, firstAfter, mixOthers, mixUnknown, none, sliceEnds, states, userStates, type Lane } from "./data";
+import { beginCut, byTimer, endCut, firstAfter, mixOff, mixOthers, mixUnknown, none, sliceEnds, states, userStates, type Lane } from "./data";
 import { grouped, humanNs, percent } from "./format";
 import type { Model } from "./model";
 
@@ -14,6 +14,7 @@ export function valueName(model: Model, lane: Lane, value: number): string {
   if (lane.kind === "thread") return states[value] ?? "unknown";
   if (lane.kind === "user") return userStates[value] ?? "unknown";
   if (value === mixUnknown) return "unknown";
+  if (value === mixOff) return "off";
   if (value === mixOthers) return "other threads";
   return model.threadName(value);
 }
@@ -142,8 +143,9 @@ export function describeCell(model: Model, lane: Lane, cell: number): Descriptio
   if (cells.count[cell]! > 1) return summary(model, lane, cells.begin[cell]!, cells.end[cell]!);
   if (lane.kind === "user") return user(model, lane, cell);
   if (lane.kind === "cpu") {
-    if (cells.value[cell]! === mixUnknown) {
-      return { title: laneName(model, lane), facts: [["unknown", humanNs(cells.end[cell]! - cells.begin[cell]!)]] };
+    const value = cells.value[cell]!;
+    if (value === mixUnknown || value === mixOff) {
+      return { title: laneName(model, lane), facts: [[valueName(model, lane, value), humanNs(cells.end[cell]! - cells.begin[cell]!)]] };
     }
     return slice(model, lane, cell);
   }

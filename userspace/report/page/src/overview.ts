@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The whole capture in one strip: how many CPUs were busy, and which part the timeline shows.
 
-import { mixOthers, mixUnknown } from "./data";
+import { mixOff, mixOthers, mixUnknown } from "./data";
 import type { Model } from "./model";
 import { readTheme } from "./theme";
 
@@ -33,8 +33,10 @@ export class Overview {
           known = 0;
           for (let k = mix; k < mix + cells.mixUsed[i]!; ++k) {
             if (cells.mixKey[k] === mixUnknown) lost += cells.mixNs[k]! / whole;
-            else known += cells.mixNs[k]! / whole;
+            else if (cells.mixKey[k] !== mixOff) known += cells.mixNs[k]! / whole;
           }
+        } else if (cells.value[i] === mixOff) {
+          known = 0;
         } else if (cells.value[i] === mixUnknown || cells.value[i] === mixOthers) {
           known = 0;
           lost = 1;

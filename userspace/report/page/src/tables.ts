@@ -123,6 +123,7 @@ export function showTables(model: Model, boxes: TableBoxes, reveal: (thread: num
     { ...ns<CpuReport>("run_ns", "Run"), always: true },
     { key: "share", title: "Run %", kind: "share", value: (row) => row.run_ns / Math.max(1, row.run_ns + row.idle_ns + row.unknown_ns), always: true },
     { ...ns<CpuReport>("idle_ns", "Idle"), always: true },
+    ns("off_ns", "Off", "it was taken down"),
     ns("unknown_ns", "Unknown", "records are missing"),
     { ...count<CpuReport>("switches", "Switches"), always: true },
   ], report.cpus, "cpu", () => true, () => false).draw();

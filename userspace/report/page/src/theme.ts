@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Colours come from the style sheet, so that light and dark are decided in one place.
 
-import { mixOthers, mixUnknown, states, userStates } from "./data";
+import { mixOff, mixOthers, mixUnknown, states, userStates } from "./data";
 import type { Model } from "./model";
 
 export interface Theme {
@@ -16,6 +16,7 @@ export interface Theme {
   thread: string[];  // ranks, then two for all others in turn
   unknown: string;
   others: string;
+  off: string;
   bad: string;
 }
 
@@ -29,7 +30,7 @@ export function readTheme(): Theme {
   return {
     background: color("background"), raised: color("raised"), text: color("text"), faint: color("faint"),
     line: color("line"), accent: color("accent"), bad: color("bad"), unknown: color("unknown"),
-    others: color("others"),
+    others: color("others"), off: color("off"),
     state: states.map((name) => color(name)),
     user: userStates.map((name) => color(name)),
     thread,
@@ -48,8 +49,9 @@ export class ThreadColors {
     }
   }
 
-  // Index into the colours of a CPU's lane: Theme.thread, then unknown, then others.
+  // Index into the colours of a CPU's lane: Theme.thread, then unknown, then others, then off.
   category(value: number): number {
+    if (value === mixOff) return ranked + 4;
     if (value === mixUnknown) return ranked + 2;
     if (value === mixOthers) return ranked + 3;
     return this.rank.get(value) ?? ranked;
@@ -57,11 +59,11 @@ export class ThreadColors {
 
   // All colours twice: as they are, and faded, for threads that are not the selected one.
   colors(theme: Theme): string[] {
-    const all = [...theme.thread, theme.unknown, theme.others];
+    const all = [...theme.thread, theme.unknown, theme.others, theme.off];
     return [...all, ...all.map((color) => blend(color, theme.background, 0.2))];
   }
 
-  static readonly faded = ranked + 4;
+  static readonly faded = ranked + 5;
 }
 
 const channels = (color: string): number[] => [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The timeline: one canvas the size of its window, drawn again for each view.
 
-import { byTimer, endCut, mixUnknown, none, sliceEnds, states, userStates, type Lane } from "./data";
-import { describeAt, type Description } from "./describe";
+import { byTimer, endCut, mixOff, mixUnknown, none, sliceEnds, states, userStates, type Lane } from "./data";
+import { describeAt, valueName, type Description } from "./describe";
 import { humanNs, niceStep, shortNs } from "./format";
 import type { Model } from "./model";
 import { Painter, type Look } from "./painter";
@@ -364,9 +364,9 @@ export class Timeline {
       const { thread } = model.selection;
       const fades = (value: number): boolean => thread !== null && value !== thread;
       return { colors: this.colors.colors(theme), unknown: theme.thread.length, ratio, mark, quiet: fades,
-        category: (value) => this.colors.category(value) + (fades(value) && value !== mixUnknown ? ThreadColors.faded : 0),
+        category: (value) => this.colors.category(value) + (fades(value) && value !== mixUnknown && value !== mixOff ? ThreadColors.faded : 0),
         label: (cell) => {
-          const name = model.threadName(cells.value[cell]!);
+          const name = valueName(model, lane, cells.value[cell]!);
           const thread = model.threads.get(cells.value[cell]!);
           return [`${name}  ${shortNs(cells.end[cell]! - cells.begin[cell]!)}`, name, thread?.comm ?? name];
         } };

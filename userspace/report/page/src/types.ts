@@ -119,6 +119,7 @@ export interface CpuReport {
   cpu: number;
   run_ns: number;
   idle_ns: number;
+  off_ns: number;
   unknown_ns: number;
   switches: number;
 }
