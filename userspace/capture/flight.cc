@@ -12,6 +12,8 @@ namespace {
 // An opening takes a walk over all threads; what is kept is up to a piece longer than asked for.
 constexpr std::uint64_t pieces_per_span = 4;
 constexpr std::uint64_t least_piece_ns = 1'000'000'000;
+// … and is shorter only where memory is short.
+constexpr std::uint64_t most_walks_every_ns = 100'000'000;
 
 // The sources of user threads count as one; the agent's own are in no one's totals.
 std::uint64_t counted_as(std::uint64_t source) {
@@ -19,15 +21,17 @@ std::uint64_t counted_as(std::uint64_t source) {
   return told ? Writer::carrier_source : source;
 }
 
-std::uint64_t records_in(std::span<const std::byte> chunks) {
-  std::uint64_t records = 0;
+// Each on its own, so that all that fit on a disk are there.
+Result<void> append_each(Writer& file, std::span<const std::byte> chunks, std::uint64_t& records) {
   while (chunks.size() >= sizeof(ChunkHeader)) {
     const auto header = parse_chunk_header(chunks.first<sizeof(ChunkHeader)>());
     if (!header) break;
+    const std::size_t bytes = sizeof(*header) + header->stored_bytes;
+    if (auto appended = file.append(chunks.first(bytes)); !appended) return appended;
     records += header->records;
-    chunks = chunks.subspan(sizeof(*header) + header->stored_bytes);
+    chunks = chunks.subspan(bytes);
   }
-  return records;
+  return {};
 }
 
 }  // namespace
@@ -102,8 +106,9 @@ void Flight::count(std::uint64_t source, RecordView record) {
 
 bool Flight::is_piece_full(std::uint64_t now_ns) const {
   const Piece& piece = pieces_.back();
+  if (now_ns < piece.start_ns + most_walks_every_ns) return false;
   return now_ns >= piece.start_ns + piece_ns_ ||
-         piece.bytes() >= settings_.most_bytes / pieces_per_span;
+         piece.chunks.size() >= settings_.most_bytes / pieces_per_span;
 }
 
 Flight::Gone Flight::gone(std::uint64_t source) const {
@@ -125,16 +130,12 @@ Result<Flight::Saved> Flight::save(const std::filesystem::path& path, const Mach
   auto file = Writer::create(path, machine);
   if (!file) return std::unexpected(file.error());
   Saved saved;
-  const auto append = [&](const std::vector<std::byte>& chunks) {
-    saved.records += records_in(chunks);
-    return file->append(chunks);
-  };
-  auto result = append(pieces_.front().opening);
+  auto result = append_each(*file, pieces_.front().opening, saved.records);
   for (const Piece& piece : pieces_) {
-    if (result) result = append(piece.chunks);
+    if (result) result = append_each(*file, piece.chunks, saved.records);
   }
   if (result) result = file->finish(machine, end_ns);
-  if (!result) return std::unexpected(result.error());
+  if (!result) saved.fault = result.error();
   saved.file_bytes = file->file_bytes();
   return saved;
 }

@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "base/error.h"
@@ -64,9 +66,10 @@ class Flight {
 
   struct Saved {
     std::uint64_t records = 0, file_bytes = 0;
+    std::optional<Error> fault;  // full disk: the file ends before what did not fit
   };
   // Writes what is kept, as a capture that is complete. All that was added must be flushed.
-  // Errors: as Writer::create() and Writer::finish(); what was written by then stays readable.
+  // Errors: as Writer::create(); there is no file then.
   [[nodiscard]] Result<Saved> save(const std::filesystem::path& path, const Machine& machine,
                                    std::uint64_t end_ns) const;
 

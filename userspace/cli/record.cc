@@ -64,6 +64,14 @@ Result<void> read_flight(Arguments& arguments) {
       !read) {
     return read;
   }
+  for (const auto& [text, ns] :
+       {std::pair{arguments.wait, flight.wait_ns}, std::pair{arguments.slice, flight.slice_ns}}) {
+    if (text.empty()) continue;
+    if (ns != 0 && ns <= static_cast<std::uint64_t>(flight.span.count())) continue;
+    return fail(fmt::format("write what is kept after {}", text),
+                ns == 0 ? "that is no time at all" : "no more than --flight is kept of it",
+                "give a time between the two", Exit::usage);
+  }
   if (flight.span < std::chrono::seconds(1)) {
     return fail(fmt::format("keep the last {}", arguments.flight), "that is less than a second",
                 "give what is to be seen in the file, such as --flight 30s", Exit::usage);
@@ -133,6 +141,7 @@ void add_record(CLI::App& app, Run& run) {
                    "With --flight: bytes of memory for what is kept")
       ->needs(flight)
       ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::Range(std::uint64_t{64} << 10, std::uint64_t{1} << 40))
       ->default_str("256M");
   verb->add_option("--ring", options.ring_bytes, "Bytes of each CPU's ring, a power of two")
       ->transform(CLI::AsSizeValue(false));

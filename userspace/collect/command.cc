@@ -2,6 +2,7 @@
 #include "collect/command.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -90,6 +91,13 @@ std::optional<int> Command::status() {
   if (pid_ < 0 || ::waitpid(pid_, &status, WNOHANG) != pid_) return std::nullopt;
   pid_ = -1;
   return status;
+}
+
+std::optional<int> Command::end(int signal) {
+  ::kill(pid_, signal);
+  pollfd event{.fd = pid_fd_.get(), .events = POLLIN, .revents = 0};
+  ::poll(&event, 1, 2000);
+  return status();
 }
 
 Command::~Command() {

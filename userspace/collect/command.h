@@ -34,6 +34,8 @@ class Command {
   // Lets it go. Errors: the program cannot be executed (Exit::usage).
   [[nodiscard]] Result<void> go();
   [[nodiscard]] bool is_going() const { return !gate_.valid(); }
+  // Asks it to end, and makes it two seconds later: its status.
+  [[nodiscard]] std::optional<int> end(int signal);
   // Its status as from waitpid, once it is over.
   [[nodiscard]] std::optional<int> status();
 

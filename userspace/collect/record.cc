@@ -16,24 +16,106 @@
 namespace schedscope::collect {
 namespace {
 
-// The files that were wanted are written; the command is not ours to end for that.
-void wait_for(Command& command, EndSignals& signals, Outcome& outcome) {
-  std::array<pollfd, 2> events = {{
-      {.fd = signals.fd(), .events = POLLIN, .revents = 0},
-      {.fd = command.pid_fd(), .events = POLLIN, .revents = 0},
-  }};
-  while (!outcome.command_status && !outcome.interrupted) {
-    ::poll(events.data(), events.size(), -1);
-    outcome.command_status = command.status();
-    for (int signal = signals.next(); signal != 0; signal = signals.next()) {
-      outcome.interrupted = outcome.interrupted || signal != SIGUSR1;
-    }
+// One recording, or a flight recorder's one after the other.
+class Recordings {
+ public:
+  Recordings(const Options& options, Selection selection, EndSignals& signals,
+             std::optional<Command>& command)
+      : options_(options),
+        rest_(options),
+        selection_(std::move(selection)),
+        signals_(signals),
+        command_(command) {}
+
+  [[nodiscard]] Result<Outcome> run();
+
+ private:
+  [[nodiscard]] Result<Outcome> next();
+  [[nodiscard]] std::chrono::nanoseconds left() const;
+  [[nodiscard]] bool is_interrupted();
+  void wait_for_command(Outcome& outcome);
+
+  const Options& options_;
+  Options rest_;  // what is left of them
+  Selection selection_;
+  EndSignals& signals_;
+  std::optional<Command>& command_;
+  std::set<std::uint32_t> selected_;
+  std::uint64_t began_ns_ = Clocks::now_ns();
+};
+
+Result<Outcome> Recordings::next() {
+  return Recorder(rest_, selection_, signals_, command_, selected_).run();
+}
+
+std::chrono::nanoseconds Recordings::left() const {
+  const std::chrono::nanoseconds gone(Clocks::now_ns() - began_ns_);
+  return std::max(*options_.duration - gone, std::chrono::nanoseconds(0));
+}
+
+bool Recordings::is_interrupted() {
+  bool interrupted = false;
+  for (int signal = signals_.next(); signal != 0; signal = signals_.next()) {
+    interrupted = interrupted || signal != SIGUSR1;
   }
+  return interrupted;
+}
+
+// Recording is over before the command is, which is not ended for that.
+void Recordings::wait_for_command(Outcome& outcome) {
+  if (!command_ || outcome.command_status) return;
+  std::array<pollfd, 2> events = {{
+      {.fd = signals_.fd(), .events = POLLIN, .revents = 0},
+      {.fd = command_->pid_fd(), .events = POLLIN, .revents = 0},
+  }};
+  while (!outcome.command_status) {
+    using std::chrono::milliseconds;
+    const bool over = options_.duration && left().count() == 0;
+    outcome.interrupted = outcome.interrupted || is_interrupted();
+    if (over || outcome.interrupted) {
+      outcome.command_status = command_->end(outcome.interrupted ? SIGINT : SIGTERM);
+      return;
+    }
+    const auto wait =
+        options_.duration ? std::chrono::ceil<milliseconds>(left()) : milliseconds(-1);
+    const auto most = std::min<std::int64_t>(wait.count(), 3'600'000);
+    ::poll(events.data(), events.size(), static_cast<int>(most));
+    outcome.command_status = command_->status();
+  }
+}
+
+Result<Outcome> Recordings::run() {
+  auto outcome = next();
+  std::string warning;
+  for (std::uint32_t files = 1;; ++files) {
+    if (!outcome || outcome->trigger.empty() || outcome->interrupted) break;
+    if (warning.empty()) warning = outcome->warning;
+    outcome->interrupted = is_interrupted();
+    if (files == options_.flight->most_files || outcome->interrupted ||
+        (options_.duration && left().count() == 0)) {
+      wait_for_command(*outcome);
+      break;
+    }
+    if (options_.written) options_.written(*outcome);
+    if (options_.duration) rest_.duration = left();
+    auto following = next();
+    if (!following) {
+      // The files are there, and the command is not to blame.
+      outcome->warning = following.error().message();
+      wait_for_command(*outcome);
+      break;
+    }
+    outcome = std::move(following);
+  }
+  if (outcome && outcome->warning.empty()) outcome->warning = warning;
+  return outcome;
 }
 
 }  // namespace
 
 Result<Outcome> record(const Options& options) {
+  auto selection = Selection::from(options);
+  if (!selection) return std::unexpected(selection.error());
   auto signals = EndSignals::create(options.flight.has_value());
   if (!signals) return std::unexpected(signals.error());
   std::optional<Command> command;
@@ -42,21 +124,7 @@ Result<Outcome> record(const Options& options) {
     if (!prepared) return std::unexpected(prepared.error());
     command.emplace(std::move(*prepared));
   }
-  Options rest = options;
-  std::set<std::uint32_t> selected;
-  const std::uint64_t began_ns = Clocks::now_ns();
-  for (std::uint32_t files = 1;; ++files) {
-    auto outcome = Recorder(rest, *signals, command, selected).run();
-    if (!outcome || outcome->trigger.empty() || outcome->interrupted) return outcome;
-    if (files == options.flight->most_files) {
-      if (command) wait_for(*command, *signals, *outcome);
-      return outcome;
-    }
-    if (options.written) options.written(*outcome);
-    if (!options.duration) continue;
-    const std::chrono::nanoseconds gone(Clocks::now_ns() - began_ns);
-    rest.duration = std::max(*options.duration - gone, std::chrono::nanoseconds(0));
-  }
+  return Recordings(options, std::move(*selection), *signals, command).run();
 }
 
 }  // namespace schedscope::collect

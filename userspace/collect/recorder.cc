@@ -89,7 +89,11 @@ void Recorder::keep(std::uint64_t source, RecordView record) {
     standing_.see(source, record);
   }
   ++outcome_.records;
-  if (record.kind() == SCHEDSCOPE_REC_LOST) outcome_.lost += record.as<schedscope_lost>().count;
+  if (record.kind() == SCHEDSCOPE_REC_LOST) {
+    const auto& lost = record.as<schedscope_lost>();
+    outcome_.lost += lost.count;
+    if (!record.second() && record.cpu() != SCHEDSCOPE_CPU_NONE) told_lost_ += lost.count;
+  }
   if (record.kind() == SCHEDSCOPE_REC_TASK) {
     cgroup_paths_.see(record.as<schedscope_task>().cgroup_id, record.time_ns(),
                       [this](RecordView path) { keep(capture::Writer::agent_source, path); });
@@ -101,10 +105,12 @@ void Recorder::note_selected(RecordView record) {
   if (record.kind() == SCHEDSCOPE_REC_FORK) {
     processes_.insert(record.as<schedscope_fork>().pid);
     if (flight_) selected_.insert(record.as<schedscope_fork>().tid);
-  } else if (record.kind() == SCHEDSCOPE_REC_TASK &&
-             (record.flags() & SCHEDSCOPE_TASK_BYSTANDER) == 0) {
-    processes_.insert(record.as<schedscope_task>().pid);
-    if (flight_) selected_.insert(record.as<schedscope_task>().tid);
+  } else if (record.kind() == SCHEDSCOPE_REC_TASK) {
+    const auto& task = record.as<schedscope_task>();
+    const bool outside = (record.flags() & SCHEDSCOPE_TASK_BYSTANDER) != 0;
+    if (!outside) processes_.insert(task.pid);
+    if (outside) selected_.erase(task.tid);
+    if (!outside && flight_) selected_.insert(task.tid);
   } else if (record.kind() == SCHEDSCOPE_REC_EXIT) {
     selected_.erase(record.as<schedscope_exit>().tid);
   }
@@ -155,18 +161,13 @@ Result<void> Recorder::prepare() {
   machine_ = read_machine();
   machine_.command = fmt::format("{}", fmt::join(options_.command, " "));
   if (!cgroup_paths_.missing().empty()) machine_.missing.push_back(cgroup_paths_.missing());
-  auto selection = Selection::from(options_);
-  if (!selection) return std::unexpected(selection.error());
-  selection_ = std::move(*selection);
   machine_.filter = selection_.description();
 
   if (command_ && !options_.whole_machine) {
     selection_.add(static_cast<std::uint32_t>(command_->pid()));
   }
   // Rules find whom they select by themselves, and also who is not any more.
-  if (selection_.rules().empty()) {
-    for (const std::uint32_t tid : selected_) selection_.add(tid);
-  }
+  if (selection_.rules().empty()) selection_.add_selected(std::exchange(selected_, {}));
   if (auto added = add_witnesses(); !added) return std::unexpected(added.error());
   if (auto ledger = Ledger::open()) {
     ledger_.emplace(std::move(*ledger));
@@ -219,8 +220,12 @@ Result<void> Recorder::open_file() {
     writer_ = &flight_->writer();
     const Trigger::Limits limits{.wait_ns = options_.flight->wait_ns,
                                  .slice_ns = options_.flight->slice_ns};
-    if (limits.any()) trigger_.emplace(limits);
-    return {};
+    if (limits.any()) {
+      trigger_.emplace(limits, [this](std::uint32_t tid) {
+        return !selection_.filtering() || selected_.contains(tid);
+      });
+    }
+    return try_flight_file();
   }
   auto writer = capture::Writer::create(options_.output, machine_);
   if (!writer) return std::unexpected(writer.error());
@@ -234,7 +239,20 @@ Result<void> Recorder::open_recording() {
   read_clocks();
   if (auto walked = walk(SCHEDSCOPE_TASK_BEGIN); !walked) return walked;
   read_ledger(SCHEDSCOPE_ACCOUNT_BEGIN);
+  tell_cpus_off();
   return {};
+}
+
+// A CPU that comes up after it was looked at says so later than this.
+void Recorder::tell_cpus_off() {
+  const std::uint64_t now_ns = Clocks::now_ns();
+  for (std::uint32_t cpu = 0; cpu < machine_.cpus; ++cpu) {
+    if (!is_cpu_off(cpu)) continue;
+    auto record = make_record<schedscope_hotplug>(SCHEDSCOPE_REC_HOTPLUG, now_ns,
+                                                  SCHEDSCOPE_CPU_NONE, SCHEDSCOPE_HOTPLUG_OFF);
+    record.of_cpu = cpu;
+    keep(capture::Writer::agent_source, view_of(record));
+  }
 }
 
 bool Recorder::is_signalled() {
@@ -280,8 +298,8 @@ void Recorder::drain() {
   const std::uint64_t began = Clocks::now_ns();
   for (const auto& witness : witnesses_) {
     const auto drained = witness->drain([this](std::uint32_t, RecordView record) {
-      if (trigger_) trigger_->see(record);
       keep(source_of(record), record);
+      if (trigger_) trigger_->see(record);
     });
     if (!drained) warn(drained.error().message());
   }
@@ -365,10 +383,7 @@ void Recorder::keep_stats() {
 // A command that outlives its recording is asked to end, and made to two seconds later.
 void Recorder::end_command() {
   if (!command_ || outcome_.command_status || goes_on()) return;
-  ::kill(command_->pid(), outcome_.interrupted ? SIGINT : SIGTERM);
-  pollfd event{.fd = command_->pid_fd(), .events = POLLIN, .revents = 0};
-  ::poll(&event, 1, 2000);
-  outcome_.command_status = command_->status();
+  outcome_.command_status = command_->end(outcome_.interrupted ? SIGINT : SIGTERM);
   command_.reset();
 }
 
@@ -396,6 +411,7 @@ Result<void> Recorder::end() {
   }
   end_command();
   flush(true);
+  if (flight_) tell_cgroups_again();
   keep_stats();
   if (flight_) {
     finish_flight();

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -31,9 +32,13 @@ class Recorder {
  public:
   // A flight recorder makes one recording after the other. What they share: the signals, the
   // command, if there is one, and who was selected by the end of the one before.
-  Recorder(const Options& options, EndSignals& signals, std::optional<Command>& command,
-           std::set<std::uint32_t>& selected)
-      : options_(options), signals_(signals), command_(command), selected_(selected) {}
+  Recorder(const Options& options, Selection selection, EndSignals& signals,
+           std::optional<Command>& command, std::set<std::uint32_t>& selected)
+      : options_(options),
+        selection_(std::move(selection)),
+        signals_(signals),
+        command_(command),
+        selected_(selected) {}
 
   [[nodiscard]] Result<Outcome> run();
 
@@ -47,6 +52,7 @@ class Recorder {
   Result<void> start_witnesses();
   Result<void> open_file();
   Result<void> open_recording();
+  void tell_cpus_off();
   [[nodiscard]] Witness& first() { return *witnesses_.front(); }
   [[nodiscard]] static std::uint64_t source_of(RecordView record);
   void drain();
@@ -72,19 +78,23 @@ class Recorder {
   void note_selected(RecordView record);
 
   // Of a flight recorder: recorder_flight.cc.
+  [[nodiscard]] Result<void> try_flight_file() const;
   void begin_piece();
-  void take_off(schedscope_cpu_stats& stats) const;
+  void tell_again(std::uint64_t source, RecordView record);
+  void tell_cgroups_again();
+  void take_off(schedscope_cpu_stats& stats);
   void finish_flight();
   [[nodiscard]] bool is_triggered();
+  [[nodiscard]] bool is_all_told();
   [[nodiscard]] bool goes_on() const { return !machine_.trigger.empty() && !outcome_.interrupted; }
 
   const Options& options_;
+  Selection selection_;
   EndSignals& signals_;
   std::optional<Command>& command_;
   std::set<std::uint32_t>& selected_;  // threads that are; only of a flight recorder
   Outcome outcome_;
   capture::Machine machine_;
-  Selection selection_;
   std::vector<std::unique_ptr<Witness>> witnesses_;  // one or two
   std::optional<Ledger> ledger_;
   std::optional<UserRings> user_rings_;
@@ -100,6 +110,7 @@ class Recorder {
   std::uint64_t last_drain_ns_ = 0;
   std::uint64_t flushed_ns_ = 0;
   std::uint64_t cpu_before_ns_ = 0;
+  std::uint64_t told_lost_ = 0, untold_lost_ = 0;  // of the first witness's records
   bool measuring_ = false;
 };
 

@@ -2,6 +2,7 @@
 //
 // What a flight recorder does besides: it records into memory, in pieces, and writes what it has
 // kept when that is wanted.
+#include <algorithm>
 #include <ctime>
 #include <filesystem>
 
@@ -31,6 +32,22 @@ bool is_alive(std::uint32_t tid) {
 
 }  // namespace
 
+// That it can be written is better known before there is something to write.
+Result<void> Recorder::try_flight_file() const {
+  const std::filesystem::path path = name_of_now(options_.output);
+  const auto file = capture::Writer::create(path, machine_);
+  if (!file) return std::unexpected(file.error());
+  std::error_code gone;
+  std::filesystem::remove(path, gone);
+  return {};
+}
+
+// What stands already, and is not news to whoever remembers it.
+void Recorder::tell_again(std::uint64_t source, RecordView record) {
+  writer_->add(source, record);
+  flight_->count(source, record);
+}
+
 // All that was drained belongs to the piece before. What its CPUs made since then is older than
 // this piece, and yet in it: as at the start of any recording.
 void Recorder::begin_piece() {
@@ -40,27 +57,59 @@ void Recorder::begin_piece() {
   const std::uint64_t now_ns = Clocks::now_ns();
   flight_->begin_piece(now_ns, own_cpu_ns());
   standing_.tell(now_ns, is_alive,
-                 [this](std::uint64_t source, RecordView record) { keep(source, record); });
+                 [this](std::uint64_t source, RecordView record) { tell_again(source, record); });
   if (auto opened = open_recording(); !opened) warn(opened.error().message());
   flush(true);
   flight_->opened();
+}
+
+// A path that was first told of in a later piece's opening is in no file that begins before it.
+void Recorder::tell_cgroups_again() {
+  standing_.tell_cgroups(Clocks::now_ns(), [this](std::uint64_t source, RecordView record) {
+    tell_again(source, record);
+  });
 }
 
 bool Recorder::is_triggered() {
   if (!trigger_) return false;
   const auto fired = trigger_->judge(last_drain_ns_ - settled_after_ns);
   if (!fired) return false;
+  if (!is_all_told()) {
+    trigger_->forget();
+    return false;
+  }
   machine_.trigger = describe(*fired);
   return true;
 }
 
-// A source's totals are those of the whole recording: what is not kept is none of them.
-void Recorder::take_off(schedscope_cpu_stats& stats) const {
+// A gap is told of when its CPU's ring has room again, and other losses not at all.
+bool Recorder::is_all_told() {
+  const auto stats = first().stats();
+  if (!stats) {
+    warn(stats.error().message());
+    return false;
+  }
+  std::uint64_t lost = 0, untold = 0;
+  for (const schedscope_cpu_stats& one : *stats) {
+    lost += one.lost[SCHEDSCOPE_LOST_RING_FULL];
+    untold += one.lost[SCHEDSCOPE_LOST_RECURSION] + one.lost[SCHEDSCOPE_LOST_PREEMPTED];
+  }
+  const bool all_told = lost <= told_lost_ && untold <= untold_lost_;
+  untold_lost_ = untold;
+  return all_told;
+}
+
+// A source's totals are those of the whole recording: what is not kept is none of them. But for
+// what was lost without a record: when that was, nobody knows.
+void Recorder::take_off(schedscope_cpu_stats& stats) {
   const bool of_cpu = stats.rec.cpu != SCHEDSCOPE_CPU_NONE;
   if (!of_cpu && (stats.rec.flags & SCHEDSCOPE_REC_SECOND) != 0) return;
   const capture::Flight::Gone gone =
       flight_->gone(of_cpu ? source_of(view_of(stats)) : capture::Writer::carrier_source);
   for (std::size_t i = 0; i < gone.lost.size(); ++i) stats.lost[i] -= gone.lost[i];
+  if ((stats.rec.flags & SCHEDSCOPE_REC_SECOND) == 0) {
+    for (const std::uint64_t n : gone.lost) outcome_.lost -= std::min(outcome_.lost, n);
+  }
   if (of_cpu) {
     stats.produced -= gone.produced();
     stats.switches -= gone.switches;
@@ -74,6 +123,7 @@ void Recorder::take_off(schedscope_cpu_stats& stats) const {
 
 void Recorder::finish_flight() {
   flush(true);
+  const std::uint64_t recording_began_ns = outcome_.start_ns;
   machine_.start_ns = outcome_.start_ns = flight_->start_ns();
   machine_.agent_cpu_ns = own_cpu_ns() - flight_->cpu_ns();
   outcome_.trigger = machine_.trigger;
@@ -82,13 +132,16 @@ void Recorder::finish_flight() {
     tell(fmt::format("only the last {} fit into {}", human_ns(outcome_.end_ns - outcome_.start_ns),
                      human_bytes(options_.flight->most_bytes)));
   }
+  // Of a time that is in the file; else it would be put against another one.
+  if (machine_.start_ns > recording_began_ns + machine_.measured_ns) machine_.measured_ns = 0;
   const auto saved = flight_->save(outcome_.file, machine_, outcome_.end_ns);
+  outcome_.records = saved ? saved->records : 0;
+  outcome_.file_bytes = saved ? saved->file_bytes : 0;
   if (!saved) {
     warn(saved.error().message());
-    return;
+  } else if (saved->fault) {
+    warn(saved->fault->message());
   }
-  outcome_.records = saved->records;
-  outcome_.file_bytes = saved->file_bytes;
 }
 
 }  // namespace schedscope::collect

@@ -59,6 +59,35 @@ void add_matching_threads(const std::vector<CommGlob>& globs, std::vector<std::u
   }
 }
 
+struct Status {
+  std::uint32_t pid = 0, ppid = 0;
+};
+
+// Of a thread, by its tid; nothing when it is gone.
+std::optional<Status> read_status(std::uint32_t tid) {
+  std::istringstream lines(read_text(fmt::format("/proc/{}/status", tid)).value_or(""));
+  Status status;
+  for (std::string word; lines >> word;) {
+    if (word == "Tgid:") lines >> status.pid;
+    if (word == "PPid:" && lines >> status.ppid) return status;
+  }
+  return std::nullopt;
+}
+
+// The threads of all processes that these have made, and those, and so on.
+void add_children(std::set<std::uint32_t> parents, std::vector<std::uint32_t>& tids) {
+  if (parents.empty()) return;
+  for (bool news = true; news;) {
+    news = false;
+    for (const std::uint32_t pid : numbers_in("/proc")) {
+      const auto status = read_status(pid);
+      if (!status || !parents.contains(status->ppid) || !parents.insert(pid).second) continue;
+      for (const std::uint32_t tid : threads_of(pid)) tids.push_back(tid);
+      news = true;
+    }
+  }
+}
+
 // Of a path below the cgroup2 mount.
 Result<fs::path> cgroup_directory(const std::string& path) {
   const std::string mount = cgroup_mount();
@@ -110,6 +139,7 @@ Result<Selection> Selection::from(const Options& options) {
         options.comms.empty() && options.command.empty());
   selection.pids_ = options.pids;
   selection.tids_ = options.tids;
+  selection.tids_given_ = !options.tids.empty();
   for (const std::uint32_t pid : options.pids) {
     if (threads_of(pid).empty()) {
       return fail(fmt::format("record process {}", pid), "there is no such process",
@@ -142,8 +172,19 @@ Result<Selection> Selection::from(const Options& options) {
   return selection;
 }
 
+void Selection::add_selected(const std::set<std::uint32_t>& tids) {
+  for (const std::uint32_t tid : tids) {
+    if (!fs::exists(fmt::format("/proc/{}", tid))) continue;
+    tids_.push_back(tid);
+    // Of a process of which only some threads were named, others may have children, too.
+    const auto status = tids_given_ ? std::nullopt : read_status(tid);
+    if (status) parents_.insert(status->pid);
+  }
+}
+
 std::vector<std::uint32_t> Selection::read(bool by_rules) const {
   std::vector<std::uint32_t> tids = tids_;
+  add_children(parents_, tids);
   for (const std::uint32_t pid : pids_) {
     for (const std::uint32_t tid : threads_of(pid)) tids.push_back(tid);
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,8 @@ class Selection {
   [[nodiscard]] static Result<Selection> from(const Options& options);
 
   void add(std::uint32_t tid) { tids_.push_back(tid); }
+  // Threads that a recording before had selected, and processes that theirs have made since then.
+  void add_selected(const std::set<std::uint32_t>& tids);
   // False: the whole machine.
   [[nodiscard]] bool filtering() const { return filtering_; }
   // What was asked for, in words; "" for the whole machine.
@@ -34,6 +37,8 @@ class Selection {
   std::string description_;
   std::vector<std::uint32_t> pids_;
   std::vector<std::uint32_t> tids_;
+  bool tids_given_ = false;
+  std::set<std::uint32_t> parents_;   // processes whose children are selected
   std::vector<std::string> cgroups_;  // directories
   Rules rules_;
 

@@ -25,6 +25,8 @@ void Standing::see(std::uint64_t source, RecordView record) {
     case SCHEDSCOPE_REC_USER_PARK:
     case SCHEDSCOPE_REC_USER_END:
       return see_user(carriers_[source], source, record.as<schedscope_user>());
+    case SCHEDSCOPE_REC_LOST:
+      return lose(source);
     case SCHEDSCOPE_REC_USER_NAME:
     case SCHEDSCOPE_REC_USER_CARRIER:
       return see_name(carriers_[source], source, record.as<schedscope_user_name>());
@@ -46,7 +48,10 @@ void Standing::see_user(Carrier& carrier, std::uint64_t source, const schedscope
   carrier.last_ns = record.rec.time_ns;
   carrier.tid = record.tid;
   carrier.pid = record.pid;
-  if (record.rec.kind == SCHEDSCOPE_REC_USER_SWITCH) carrier.current = record.id;
+  if (record.rec.kind == SCHEDSCOPE_REC_USER_SWITCH) {
+    carrier.known = true;
+    carrier.current = record.id;
+  }
   if (record.id == 0) return;
   if (record.rec.kind == SCHEDSCOPE_REC_USER_END) {
     users_.erase({record.pid, record.id});
@@ -54,7 +59,18 @@ void Standing::see_user(Carrier& carrier, std::uint64_t source, const schedscope
   }
   UserThread& user = users_[{record.pid, record.id}];
   user.source = source;
+  user.known = true;
   user.parked = record.rec.kind == SCHEDSCOPE_REC_USER_PARK;
+}
+
+// A gap is not bridged: what a carrier's user threads do is told again by their next records.
+void Standing::lose(std::uint64_t source) {
+  const auto carrier = carriers_.find(source);
+  if (carrier == carriers_.end()) return;
+  carrier->second.known = false;
+  for (auto& [key, user] : users_) {
+    if (user.source == source) user.known = false;
+  }
 }
 
 void Standing::see_name(Carrier& carrier, std::uint64_t source,
@@ -75,9 +91,14 @@ void Standing::see_name(Carrier& carrier, std::uint64_t source,
 void Standing::forget_the_dead(const IsAlive& is_alive) {
   std::erase_if(bystanders_, [&](const auto& entry) { return !is_alive(entry.first); });
   std::erase_if(carriers_, [&](const auto& entry) { return !is_alive(entry.second.tid); });
-  std::erase_if(users_, [&](const auto& entry) {
-    return !carriers_.contains(entry.second.source) && !is_alive(entry.first.first);
-  });
+  std::erase_if(users_, [&](const auto& entry) { return !is_alive(entry.first.first); });
+  // Whose carrier is over is told of by another one of its process.
+  std::map<std::uint32_t, std::uint64_t> others;
+  for (const auto& [source, carrier] : carriers_) others[carrier.pid] = source;
+  for (auto& [key, user] : users_) {
+    const auto other = others.find(key.first);
+    if (!carriers_.contains(user.source) && other != others.end()) user.source = other->second;
+  }
 }
 
 void Standing::tell_carrier(std::uint64_t source, const Carrier& carrier, const Take& take) const {
@@ -99,19 +120,24 @@ void Standing::tell_carrier(std::uint64_t source, const Carrier& carrier, const 
     const UserThread& user = at->second;
     if (user.source != source) continue;
     tell_name(user.name);
+    if (!user.known) continue;
     tell_user(user.parked ? SCHEDSCOPE_REC_USER_PARK : SCHEDSCOPE_REC_USER_READY, at->first.second);
   }
-  tell_user(SCHEDSCOPE_REC_USER_SWITCH, carrier.current);
+  if (carrier.known) tell_user(SCHEDSCOPE_REC_USER_SWITCH, carrier.current);
 }
 
-void Standing::tell(std::uint64_t now_ns, const IsAlive& is_alive, const Take& take) {
-  forget_the_dead(is_alive);
-  constexpr std::uint64_t agent = capture::Writer::agent_source;
+void Standing::tell_cgroups(std::uint64_t now_ns, const Take& take) const {
   for (const auto& [key, part] : cgroups_) {
     schedscope_cgroup record = part;
     record.rec.time_ns = now_ns;
-    take(agent, view_of(record));
+    take(capture::Writer::agent_source, view_of(record));
   }
+}
+
+void Standing::tell(std::uint64_t now_ns, const IsAlive& is_alive, const Take& take) {
+  constexpr std::uint64_t agent = capture::Writer::agent_source;
+  forget_the_dead(is_alive);
+  tell_cgroups(now_ns, take);
   // Not a CPU's record, here: its ring has no part in it.
   for (const auto& [tid, bystander] : bystanders_) {
     schedscope_task task = bystander.task;

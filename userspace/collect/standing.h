@@ -22,17 +22,21 @@ class Standing {
   // Tells what still holds, as of `now_ns`; of user threads as of their carrier's last record.
   // What is known of threads that are not alive any more is forgotten.
   void tell(std::uint64_t now_ns, const IsAlive& is_alive, const Take& take);
+  // The paths of cgroups alone.
+  void tell_cgroups(std::uint64_t now_ns, const Take& take) const;
 
  private:
   struct UserThread {
     std::uint64_t source = 0;  // of the carrier that told its state
+    bool known = false;        // whether it is ready or parked
     bool parked = false;
     schedscope_user_name name{};  // kind 0: none
   };
   struct Carrier {
     std::uint64_t last_ns = 0;
     std::uint32_t tid = 0, pid = 0;
-    std::uint64_t current = 0;    // user thread; 0: the runtime itself
+    bool known = false;           // which user thread is its current one:
+    std::uint64_t current = 0;    // 0: the runtime itself
     schedscope_user_name name{};  // kind 0: not told yet
   };
   struct Bystander {
@@ -43,6 +47,7 @@ class Standing {
   void see_user(Carrier& carrier, std::uint64_t source, const schedscope_user& record);
   void see_name(Carrier& carrier, std::uint64_t source, const schedscope_user_name& record);
   void see_task(const schedscope_task& record);
+  void lose(std::uint64_t source);
   void forget_the_dead(const IsAlive& is_alive);
   void tell_carrier(std::uint64_t source, const Carrier& carrier, const Take& take) const;
 

@@ -89,9 +89,31 @@ TEST_F(StandingTest, AUserThreadThatMoved) {
   name(carrier + 1, SCHEDSCOPE_REC_USER_CARRIER, 10, 1, 'r');
   user(carrier, SCHEDSCOPE_REC_USER_READY, 12, 7);
   user(carrier + 1, SCHEDSCOPE_REC_USER_SWITCH, 14, 7);
-  EXPECT_EQ(told(), (Lines{"carrier 0 12 user_carrier 1", "carrier 0 12 user_switch 0",
-                           "carrier 1 14 user_carrier 1", "carrier 1 14 user_ready 7",
-                           "carrier 1 14 user_switch 7"}));
+  EXPECT_EQ(told(), (Lines{"carrier 0 12 user_carrier 1", "carrier 1 14 user_carrier 1",
+                           "carrier 1 14 user_ready 7", "carrier 1 14 user_switch 7"}));
+}
+
+// A gap is not bridged: names stay, states do not.
+TEST_F(StandingTest, ARingThatLostRecords) {
+  name(carrier, SCHEDSCOPE_REC_USER_CARRIER, 10, 1, 'r');
+  name(carrier, SCHEDSCOPE_REC_USER_NAME, 11, 7, 'a');
+  user(carrier, SCHEDSCOPE_REC_USER_READY, 12, 7);
+  user(carrier, SCHEDSCOPE_REC_USER_SWITCH, 14, 8);
+  const auto lost = make_record<schedscope_lost>(SCHEDSCOPE_REC_LOST, 20);
+  standing_.see(carrier, view_of(lost));
+  EXPECT_EQ(told(), (Lines{"carrier 0 14 user_carrier 1", "carrier 0 14 user_name 7"}));
+  user(carrier, SCHEDSCOPE_REC_USER_PARK, 21, 7);
+  EXPECT_EQ(told(), (Lines{"carrier 0 21 user_carrier 1", "carrier 0 21 user_name 7",
+                           "carrier 0 21 user_park 7"}));
+}
+
+// It is over, and its user threads are still there: another one tells of them.
+TEST_F(StandingTest, ACarrierThatIsOver) {
+  user(carrier, SCHEDSCOPE_REC_USER_SWITCH, 11, 0);
+  user(carrier + 1, SCHEDSCOPE_REC_USER_PARK, 14, 7);
+  user(carrier + 1, SCHEDSCOPE_REC_USER_SWITCH, 15, 0);
+  dead_ = {101};
+  EXPECT_EQ(told(), (Lines{"carrier 0 11 user_park 7", "carrier 0 11 user_switch 0"}));
 }
 
 TEST_F(StandingTest, TheDeadAreForgotten) {

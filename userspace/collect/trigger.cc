@@ -29,17 +29,16 @@ void Trigger::see(RecordView record) {
       event.tid = record.as<schedscope_waking>().tid;
       break;
     case SCHEDSCOPE_REC_TASK:
-      // At once: it comes before the first switch that names it, and only makes us look away.
+      // It comes into the selection, or leaves it: what was seen of it before is not the whole.
+      if ((record.flags() & SCHEDSCOPE_TASK_MOVED) == 0) return;
       event.what = Event::What::gone;
       event.tid = record.as<schedscope_task>().tid;
-      if ((record.flags() & SCHEDSCOPE_TASK_BYSTANDER) == 0) {
-        outside_.erase(event.tid);
-        return;
-      }
-      outside_.insert(event.tid);
       break;
     case SCHEDSCOPE_REC_LOST:
       event.what = Event::What::gap;
+      event.at_ns = record.as<schedscope_lost>().begin_ns;
+      queue_of(event.cpu).events.push_back(event);
+      event.at_ns = record.time_ns();
       break;
     default:
       return;
@@ -50,8 +49,9 @@ void Trigger::see(RecordView record) {
 void Trigger::check(bool is_wait, bool is_over, std::uint32_t tid, std::uint64_t begin_ns,
                     std::uint64_t end_ns) {
   const std::uint64_t limit_ns = is_wait ? limits_.wait_ns : limits_.slice_ns;
-  if (limit_ns == 0 || fired_ || tid == 0 || end_ns < begin_ns + limit_ns) return;
-  if (outside_.contains(tid)) return;
+  if (limit_ns == 0 || tid == 0 || end_ns < begin_ns + limit_ns) return;
+  if (fired_ && fired_->begin_ns <= begin_ns) return;
+  if (is_recorded_ && !is_recorded_(tid)) return;
   fired_ = {.is_wait = is_wait,
             .is_over = is_over,
             .tid = tid,
@@ -75,9 +75,16 @@ void Trigger::change(const Event& event) {
   next = {.waits_since_ns = none, .on_cpu = true};
 }
 
-void Trigger::gap() {
+void Trigger::forget() {
   threads_.clear();
   running_.assign(running_.size(), {});
+}
+
+void Trigger::gone(std::uint32_t tid) {
+  threads_.erase(tid);
+  for (Running& running : running_) {
+    if (running.tid == tid) running = {};
+  }
 }
 
 void Trigger::take(const Event& event) {
@@ -91,10 +98,9 @@ void Trigger::take(const Event& event) {
       return;
     }
     case Event::What::gap:
-      return gap();
+      return forget();
     case Event::What::gone:
-      threads_.erase(event.tid);
-      return;
+      return gone(event.tid);
   }
 }
 

@@ -3,10 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "schema/record.h"
@@ -28,13 +29,19 @@ class Trigger {
     std::uint64_t begin_ns = 0, for_ns = 0;
   };
 
-  explicit Trigger(Limits limits) : limits_(limits) {}
+  // Whether a thread's records are all wanted; of others only what concerns such a thread is
+  // recorded, and how long they wait or run is not known. None given: all are.
+  using IsRecorded = std::function<bool(std::uint32_t tid)>;
+  explicit Trigger(Limits limits, IsRecorded is_recorded = {})
+      : limits_(limits), is_recorded_(std::move(is_recorded)) {}
 
   // In the order of each CPU.
   void see(RecordView record);
   // Judges what happened before `certain_ns`: what is seen later has no older record. The first
   // that was too long.
   [[nodiscard]] std::optional<Fired> judge(std::uint64_t certain_ns);
+  // Records are missing that were not told of yet: what is open ends here.
+  void forget();
 
  private:
   struct Event {
@@ -68,16 +75,16 @@ class Trigger {
   void take_all(std::uint64_t certain_ns);
   void take(const Event& event);
   void change(const Event& event);
-  void gap();
+  void gone(std::uint32_t tid);
   void check_open(std::uint64_t certain_ns);
   void check(bool is_wait, bool is_over, std::uint32_t tid, std::uint64_t begin_ns,
              std::uint64_t end_ns);
 
   Limits limits_;
+  IsRecorded is_recorded_;
   std::vector<Queue> queues_;     // by CPU
   std::vector<Running> running_;  // by CPU
   std::unordered_map<std::uint32_t, Thread> threads_;
-  std::unordered_set<std::uint32_t> outside_;  // of the selection
   std::optional<Fired> fired_;
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "collect/trigger.h"
 
+#include <set>
+
 #include <gtest/gtest.h>
 
 namespace schedscope::collect {
@@ -29,8 +31,10 @@ class TriggerTest : public ::testing::Test {
     record.tid = tid;
     trigger_.see(view_of(record));
   }
-  void lose(std::uint64_t at_ms, std::uint16_t cpu) {
-    auto record = make_record<schedscope_lost>(SCHEDSCOPE_REC_LOST, at_ms * ms, cpu);
+  void lose(std::uint64_t end_ms, std::uint16_t cpu, std::uint64_t begin_ms) {
+    auto record = make_record<schedscope_lost>(SCHEDSCOPE_REC_LOST, end_ms * ms, cpu);
+    record.begin_ns = begin_ms * ms;
+    record.end_ns = end_ms * ms;
     trigger_.see(view_of(record));
   }
   std::string judged(std::uint64_t certain_ms) {
@@ -38,7 +42,9 @@ class TriggerTest : public ::testing::Test {
     return fired ? describe(*fired) : "";
   }
 
-  Trigger trigger_{{.wait_ns = 10 * ms, .slice_ns = 50 * ms}};
+  std::set<std::uint32_t> recorded_{7, 8, 9};
+  Trigger trigger_{{.wait_ns = 10 * ms, .slice_ns = 50 * ms},
+                   [this](std::uint32_t tid) { return recorded_.contains(tid); }};
 };
 
 TEST_F(TriggerTest, AWaitAfterAWakeup) {
@@ -113,23 +119,49 @@ TEST_F(TriggerTest, NothingIsJudgedBeforeItIsCertain) {
 TEST_F(TriggerTest, AGapEndsAllThatIsOpen) {
   wake(5, 1, 7);
   to(6, 0, 0, 9);
-  lose(8, 0);
+  lose(8, 0, 7);
   EXPECT_EQ(judged(100), "");
   to(101, 0, 8, 7);
   to(102, 0, 9, 0);
   EXPECT_EQ(judged(103), "");
 }
 
-TEST_F(TriggerTest, OnlyWhoIsSelected) {
-  task(1, 0, 8, SCHEDSCOPE_TASK_BYSTANDER);
+// It is told of when there is room again: also what other CPUs saw meanwhile is not known.
+TEST_F(TriggerTest, AGapThatIsToldOfLate) {
+  wake(5, 1, 7);
+  lose(30, 0, 8);
+  to(20, 1, 9, 7);
+  EXPECT_EQ(judged(40), "");
+}
+
+// The earliest of several.
+TEST_F(TriggerTest, TheFirstThatWasTooLong) {
+  for (const std::uint32_t tid : {9U, 7U, 8U}) wake(tid, 1, tid);
+  EXPECT_EQ(judged(30), "thread 7 waited for 23.00 ms, and still does");
+}
+
+TEST_F(TriggerTest, WhatWasForgottenIsNotJudged) {
+  wake(5, 1, 7);
+  to(6, 0, 0, 9);
+  EXPECT_EQ(judged(10), "");
+  trigger_.forget();
+  EXPECT_EQ(judged(100), "");
+}
+
+TEST_F(TriggerTest, OnlyWhoIsRecorded) {
+  recorded_.erase(8);
   to(1, 0, 8, 7, 0);
   to(2, 0, 7, 8);
   EXPECT_EQ(judged(80), "");
-  // It comes into the selection, and waits there.
-  task(81, 0, 8, SCHEDSCOPE_TASK_MOVED);
-  wake(90, 0, 8);
-  task(95, 0, 8, SCHEDSCOPE_TASK_MOVED | SCHEDSCOPE_TASK_BYSTANDER);
-  EXPECT_EQ(judged(120), "");
+  // It comes into the selection: its wait, and its slice, from before are not its own.
+  recorded_.insert(8);
+  to(81, 1, 9, 8);
+  task(90, 0, 8, SCHEDSCOPE_TASK_MOVED);
+  EXPECT_EQ(judged(140), "");
+  // It waits there, and leaves the selection.
+  wake(150, 0, 8);
+  task(155, 0, 8, SCHEDSCOPE_TASK_MOVED | SCHEDSCOPE_TASK_BYSTANDER);
+  EXPECT_EQ(judged(180), "");
 }
 
 TEST_F(TriggerTest, OneWitnessIsEnough) {
