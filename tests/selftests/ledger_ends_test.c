@@ -251,16 +251,24 @@ TEST_F_TIMEOUT(ends, outranked, TIMEOUT)
 	struct worker sleeper = { .work = work_sleep, .cpu = CPU, .fifo = 70, .value = 50 };
 	struct change change = { 0 };
 	struct change sleepers = { 0 };
-	__u64 waited = 0, slices;
+	__u64 waited = 0, slices, outranked, throttled;
 
 	ASSERT_TRUE(play_hog_and_sleeper(self->fd, &hog, &sleeper, NULL, &change,
 					 &sleepers));
 	slices = sleepers.after.slices - sleepers.before.slices;
 	EXPECT_LT(sleeper.value / 2, slices);
-	EXPECT_EQ(slices, sleepers.ends[SCHEDSCOPE_END_BLOCKED]);
-	EXPECT_EQ(slices, change.ends[SCHEDSCOPE_END_OUTRANKED]);
-	EXPECT_EQ(slices, change_runnable(&change));
-	EXPECT_EQ(slices, taken_by(&change.after, sleeper.tid));
+	/*
+	 * On a slow machine the two have the CPU for so long that the kernel lets others have
+	 * it for a while; the sleeper may be woken then, or be the one that is stopped.
+	 */
+	throttled = change.ends[SCHEDSCOPE_END_THROTTLED] + sleepers.ends[SCHEDSCOPE_END_THROTTLED];
+	outranked = change.ends[SCHEDSCOPE_END_OUTRANKED];
+	EXPECT_EQ(slices, sleepers.ends[SCHEDSCOPE_END_BLOCKED] +
+			  sleepers.ends[SCHEDSCOPE_END_THROTTLED]);
+	EXPECT_EQ(change_runnable(&change), outranked + change.ends[SCHEDSCOPE_END_THROTTLED]);
+	EXPECT_GE(slices, outranked);
+	EXPECT_LE(slices, outranked + throttled);
+	EXPECT_EQ(outranked, taken_by(&change.after, sleeper.tid));
 	for (int i = 0; i < SCHEDSCOPE_PREEMPTORS; i++) {
 		if (change.after.preemptor_tid[i] != (__u32)sleeper.tid)
 			continue;

@@ -173,9 +173,13 @@ TEST_F_TIMEOUT(ledger, sleeper, TIMEOUT)
 
 	ASSERT_TRUE(worker_start(&worker));
 	ASSERT_TRUE(gain_measure(self->fd, &worker, &gain, 1));
-	EXPECT_EQ(worker.value + REST_SLICES, gain.by.voluntary);
+	/* A timer may be over before its thread sleeps: there is no switch then. */
+	EXPECT_EQ(gain.kernel_by.voluntary, gain.by.voluntary);
+	EXPECT_GE(worker.value + REST_SLICES, gain.by.voluntary);
+	EXPECT_LT(worker.value / 2, gain.by.voluntary);
 	EXPECT_EQ(0, gain.by.involuntary);
-	EXPECT_EQ(worker.value + REST_SLICES, gain.by.wakeups);
+	EXPECT_LE(gain.by.voluntary, gain.by.wakeups);
+	EXPECT_GE(worker.value + REST_SLICES, gain.by.wakeups);
 	EXPECT_EQ(0, gain.by.block_ns);
 	EXPECT_EQ(0, gain.by.unknown_ns);
 	/* A timer runs from before its thread sleeps to when that is woken, or longer. */
