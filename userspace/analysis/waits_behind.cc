@@ -10,11 +10,10 @@
 
 #include "analysis/passes.h"
 #include "analysis/peers.h"
+#include "analysis/queue.h"
 
 namespace schedscope::analysis {
 namespace {
-
-constexpr std::size_t most_moves = 16;
 
 // Somebody's uninterrupted time on a CPU; it ends where the next one begins.
 struct Stay {
@@ -90,25 +89,9 @@ class WaitsBehind final : public Pass {
 
   void span(const timeline::Span& span) override {
     Row& row = at(rows_, span.thread);
-    // Most stay where they are.
-    if (row.now.cpu != SCHEDSCOPE_CPU_NONE && row.now.at_ns <= span.begin_ns) {
-      split(row, row.now.cpu, span.begin_ns, span.end_ns);
-      return;
-    }
-    std::uint64_t begin = span.begin_ns;
-    // When moves have been forgotten, where it was before the first is not known.
-    std::uint16_t cpu = row.before.size() + 1 < most_moves ? span.cpu : SCHEDSCOPE_CPU_NONE;
-    const auto pass = [&](const Move& move) {
-      if (move.at_ns >= span.end_ns || move.cpu == SCHEDSCOPE_CPU_NONE) return;
-      if (move.at_ns > begin) {
-        split(row, cpu, begin, move.at_ns);
-        begin = move.at_ns;
-      }
-      cpu = move.cpu;
-    };
-    for (const Move& move : row.before) pass(move);
-    pass(row.now);
-    split(row, cpu, begin, span.end_ns);
+    row.queue.split(span, [&](std::uint16_t cpu, std::uint64_t begin, std::uint64_t end) {
+      split(row, cpu, begin, end);
+    });
   }
 
   void finish(Report& report) override {
@@ -125,14 +108,8 @@ class WaitsBehind final : public Pass {
   }
 
  private:
-  // To which CPU's queue a thread went.
-  struct Move {
-    std::uint64_t at_ns = 0;
-    std::uint16_t cpu = SCHEDSCOPE_CPU_NONE;  // none: there was no move so far
-  };
   struct Row {
-    Move now;
-    std::vector<Move> before;  // the last ones
+    Queue queue;
     std::uint64_t unknown_ns = 0;
     Peers peers;
   };
@@ -206,12 +183,7 @@ void WaitsBehind::gap(const schedscope_lost& record, std::uint64_t t) {
 }
 
 void WaitsBehind::move(timeline::ThreadIndex thread, std::uint64_t t, std::uint32_t cpu) {
-  if (thread == timeline::no_index || cpu >= SCHEDSCOPE_CPU_NONE) return;
-  Row& row = at(rows_, thread);
-  if (row.now.cpu == cpu) return;
-  if (row.now.cpu != SCHEDSCOPE_CPU_NONE) row.before.push_back(row.now);
-  if (row.before.size() == most_moves) row.before.erase(row.before.begin());
-  row.now = {.at_ns = t, .cpu = static_cast<std::uint16_t>(cpu)};
+  if (thread != timeline::no_index) at(rows_, thread).queue.move(t, cpu);
 }
 
 // Whether nobody else can have been there. Of threads that are not selected not all switches are
