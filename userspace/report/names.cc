@@ -30,7 +30,8 @@ std::string label(const timeline::Thread& thread) {
 }
 
 std::string label(const analysis::Peer& peer) {
-  return label_of(peer.comm, peer.tid);
+  // "(idle)", "(timer)": no thread.
+  return peer.tid == 0 && !peer.comm.empty() ? printable(peer.comm) : label_of(peer.comm, peer.tid);
 }
 
 std::string label(const timeline::UserThread& thread) {
