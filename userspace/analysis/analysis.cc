@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 #include <vector>
 
 #include "analysis/pass.h"
@@ -151,8 +152,8 @@ class Fan final : public timeline::Sink {
   std::array<std::vector<Pass*>, SCHEDSCOPE_REC_MAX + 1> records_;
 };
 
-Setup make_setup(const capture::Machine& machine, Window window) {
-  Setup setup{.machine = machine, .start_ns = machine.start_ns};
+Setup make_setup(const capture::Machine& machine, Window window, std::string path_of) {
+  Setup setup{.machine = machine, .start_ns = machine.start_ns, .path_of = std::move(path_of)};
   setup.from_ns = std::max(window.from_ns, machine.start_ns);
   setup.to_ns = window.to_ns == 0 ? ~0ULL : std::max(window.to_ns, setup.from_ns);
   setup.whole = setup.from_ns == machine.start_ns && window.to_ns == 0;
@@ -170,9 +171,10 @@ void leave_out_bystanders(Report& report) {
 }  // namespace
 
 struct Analysis::State {
-  State(const capture::Machine& of, Window window, std::span<timeline::Sink* const> extra)
+  State(const capture::Machine& of, Window window, std::span<timeline::Sink* const> extra,
+        std::string path_of)
       : machine(of),
-        setup(make_setup(machine, window)),
+        setup(make_setup(machine, window, std::move(path_of))),
         passes(make_passes(setup)),
         fan(setup, passes),
         timeline(machine.start_ns, machine.cpus, with_fan(extra),
@@ -232,8 +234,8 @@ Report Analysis::State::finish(std::uint64_t end_ns) {
 }
 
 Analysis::Analysis(const capture::Machine& machine, Window window,
-                   std::span<timeline::Sink* const> extra)
-    : state_(std::make_unique<State>(machine, window, extra)) {}
+                   std::span<timeline::Sink* const> extra, std::string path_of)
+    : state_(std::make_unique<State>(machine, window, extra, std::move(path_of))) {}
 Analysis::Analysis(Analysis&&) noexcept = default;
 Analysis::~Analysis() = default;
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 
 #include "analysis/report.h"
 #include "schema/record.h"
@@ -19,12 +20,13 @@ struct Window {
   std::uint64_t to_ns = 0;
 };
 
-// Records in time order in, a report out. Pure: no I/O. Memory grows with threads.
+// Records in time order in, a report out. Pure: no I/O. Memory grows with threads; with the
+// critical path of one (`path_of`: its tid, or a part of its name), also with the window.
 class Analysis {
  public:
   // `extra` sinks see the same pass (unclipped) and live longer than the analysis.
   Analysis(const capture::Machine& machine, Window window,
-           std::span<timeline::Sink* const> extra = {});
+           std::span<timeline::Sink* const> extra = {}, std::string path_of = {});
   Analysis(Analysis&&) noexcept;
   ~Analysis();
 

@@ -11,12 +11,6 @@ namespace {
 
 constexpr std::size_t most_kinds = 64;
 
-WakerKind waker_of(const timeline::Span& span) {
-  if (span.end_cut) return WakerKind::unknown;
-  if (span.waker_timer) return WakerKind::timer;
-  return span.waker == timeline::no_index ? WakerKind::interrupt : WakerKind::thread;
-}
-
 void add(OffCpu& row, const OffCpu& more) {
   row.count += more.count;
   row.ns += more.ns;

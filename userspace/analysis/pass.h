@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <type_traits>
 #include <vector>
 
@@ -43,6 +44,7 @@ struct Setup {
   std::uint64_t from_ns = 0;               // the reported span
   std::uint64_t to_ns = 0;  // ~0 until the end is known, when it is the capture's own
   bool whole = true;        // the reported span is the whole capture
+  std::string path_of{};    // whose critical path is asked for: a tid or part of a name; "" none
   const timeline::Timeline* timeline = nullptr;
   const RecordCounts* records = nullptr;
 
@@ -128,7 +130,7 @@ class Pass : public timeline::Sink {
   Takes takes_;
 };
 
-// All analyses, in the order in which they finish (passes.cc).
+// All analyses that are asked for, in the order in which they finish (passes.cc).
 [[nodiscard]] std::vector<std::unique_ptr<Pass>> make_passes(const Setup& setup);
 
 }  // namespace schedscope::analysis

@@ -9,17 +9,19 @@ namespace {
 // A new analysis is a file with a make_ function and a line here. Findings read what the others
 // wrote, so they come last.
 constexpr std::array makers = {
-    make_times,          make_nominal,    make_waits,        make_preemptors, make_wakers,
-    make_waits_behind,   make_off_cpu,    make_futexes,      make_cpus,       make_users,
-    make_cgroups,        make_identities, make_conservation, make_overhead,   make_agreement,
-    make_second_witness, make_inversions, make_findings,
+    make_times,          make_nominal,    make_waits,         make_preemptors, make_wakers,
+    make_waits_behind,   make_off_cpu,    make_futexes,       make_cpus,       make_users,
+    make_cgroups,        make_identities, make_conservation,  make_overhead,   make_agreement,
+    make_second_witness, make_inversions, make_critical_path, make_findings,
 };
 
 }  // namespace
 
 std::vector<std::unique_ptr<Pass>> make_passes(const Setup& setup) {
   std::vector<std::unique_ptr<Pass>> passes;
-  for (const auto make : makers) passes.push_back(make(setup));
+  for (const auto make : makers) {
+    if (auto pass = make(setup)) passes.push_back(std::move(pass));
+  }
   return passes;
 }
 

@@ -10,7 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "capture/machine.h"
+#include "schema/record.h"
 #include "timeline/types.h"
 
 namespace schedscope::analysis {
@@ -30,6 +32,11 @@ struct Peer {
 // Who ended a sleep; `unknown`: nobody so far, or nobody knows.
 enum class WakerKind : std::uint8_t { thread, timer, interrupt, unknown };
 inline constexpr std::size_t waker_kind_count = 4;
+[[nodiscard]] inline WakerKind waker_of(const timeline::Span& span) {
+  if (span.end_cut) return WakerKind::unknown;
+  if (span.waker_timer) return WakerKind::timer;
+  return span.waker == timeline::no_index ? WakerKind::interrupt : WakerKind::thread;
+}
 
 // What kept a thread off the CPU: its sleeps and blocks of one kind.
 struct OffCpu {
@@ -169,6 +176,42 @@ struct Gap {
   auto operator<=>(const Gap&) const = default;
 };
 
+// One stretch of a critical path.
+struct PathSegment {
+  timeline::ThreadIndex thread = timeline::no_index;
+  timeline::State state = timeline::State::unknown;
+  WakerKind cause = WakerKind::unknown;     // sleep, block: what ended it; a thread's is followed
+  std::uint16_t cpu = SCHEDSCOPE_CPU_NONE;  // run: on it; wait: in its queue
+  std::uint32_t depth = 0;                  // how many sleepers were behind it
+  std::uint64_t begin_ns = 0, end_ns = 0;
+  // wait: who had that CPU most of it, and how long. no_index: nobody, it was idle; with 0 ns: who
+  // is unknown.
+  timeline::ThreadIndex behind = timeline::no_index;
+  std::uint64_t behind_ns = 0;
+};
+
+// A thread's part of a critical path.
+struct PathThread {
+  timeline::ThreadIndex thread = timeline::no_index;
+  std::uint32_t tid = 0;
+  std::string comm{};
+  std::uint64_t ns = 0;
+  std::array<std::uint64_t, timeline::state_count> state_ns{};  // the sum is ns
+  std::array<std::uint64_t, waker_kind_count> sleep_ns{};       // of it, sleep by cause
+};
+
+// What a thread's time from `from_ns` to `to_ns` depended on.
+struct CriticalPath {
+  timeline::ThreadIndex thread = timeline::no_index;
+  std::uint64_t from_ns = 0, to_ns = 0;  // the reported span, as far as the thread lived
+  std::vector<PathThread> threads;       // most time first; the sum is to_ns - from_ns
+  std::vector<Peer> waited_behind;       // most time first
+  std::uint64_t waited_behind_unknown_ns = 0;
+  std::vector<PathSegment> segments;                     // in the order of their times
+  std::uint64_t segments_left_out = 0, left_out_ns = 0;  // the shortest, beyond a million
+  bool adds_up = false;
+};
+
 enum class Severity : std::uint8_t { info, notice, warning };
 
 struct Finding {
@@ -233,6 +276,8 @@ struct Report {
   std::vector<FutexReport> futexes;  // most time first, at most 100
   std::uint64_t futex_ns = 0;        // sleeps for these and all others
   std::vector<Finding> findings;
+  // Only when it was asked for; an error when it cannot be told of that thread.
+  std::optional<Result<CriticalPath>> critical_path;
 };
 
 }  // namespace schedscope::analysis

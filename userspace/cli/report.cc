@@ -11,6 +11,7 @@
 #include "capture/reader.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
+#include "report/critical_path.h"
 #include "report/html.h"
 #include "report/json.h"
 #include "report/load.h"
@@ -25,6 +26,7 @@ struct Arguments {
   std::string html;
   std::string lab;
   std::string thread;
+  std::string critical_path;
   std::string from, to;
   std::size_t top = 20;
   bool json = false;
@@ -60,6 +62,9 @@ Result<void> show(const analysis::Report& report, const Arguments& arguments) {
   options.thread = arguments.thread;
   options.by_cgroup = arguments.by_cgroup;
   options.top = arguments.top;
+  if (report.critical_path) {
+    return print_result(report::critical_path_text(report, **report.critical_path, options));
+  }
   return print_result(report::text_report(report, options));
 }
 
@@ -83,10 +88,13 @@ Result<Exit> run_report(const Arguments& arguments) {
   report::Pictures pictures(report::Pictures::default_cells, *window);
   std::vector<timeline::Sink*> sinks;
   if (!arguments.html.empty()) sinks.push_back(&pictures);
-  const auto report =
-      report::load(arguments.file, *window, sinks,
-                   arguments.quick ? report::Extent::window : report::Extent::whole);
+  const auto report = report::load(arguments.file, *window, sinks,
+                                   arguments.quick ? report::Extent::window : report::Extent::whole,
+                                   arguments.critical_path);
   if (!report) return std::unexpected(report.error());
+  if (const auto& path = report->critical_path; path.has_value() && !path->has_value()) {
+    return std::unexpected(path->error());
+  }
 
   if (auto written = write_page(*report, pictures, arguments); !written) {
     return std::unexpected(written.error());
@@ -109,9 +117,15 @@ void add_report(CLI::App& app, Run& run) {
   verb->add_option("--lab", arguments->lab, "A lab.json whose verdicts the page shows too");
   verb->add_option("--thread", arguments->thread,
                    "Only threads with this tid or in whose name it is");
+  verb->add_option("--critical-path", arguments->critical_path,
+                   "What the time of the thread with this tid, or this in its name, depended on")
+      ->check([](const std::string& thread) { return thread.empty() ? "name a thread" : ""; }, "")
+      ->excludes("--thread")
+      ->excludes("--html");
   verb->add_flag("--by-cgroup", arguments->by_cgroup,
                  "A table of cgroups in place of that of threads")
-      ->excludes("--thread");
+      ->excludes("--thread")
+      ->excludes("--critical-path");
   verb->add_option("--top", arguments->top, "Rows of each table, 0 for all")->capture_default_str();
   verb->add_option("--from", arguments->from, "From this time after the start: 1.5s, 200ms");
   verb->add_option("--to", arguments->to, "Up to this time after the start");

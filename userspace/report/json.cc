@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "report/critical_path.h"
 #include "report/names.h"
 #include "report/story.h"
 
@@ -139,6 +140,8 @@ json agreement_json(const analysis::Report& report) {
   return out;
 }
 
+}  // namespace
+
 json peers_json(const std::vector<analysis::Peer>& peers) {
   json out = json::array();
   for (const auto& peer : peers) {
@@ -151,6 +154,8 @@ json peers_json(const std::vector<analysis::Peer>& peers) {
   }
   return out;
 }
+
+namespace {
 
 json off_cpu_json(const std::vector<analysis::OffCpu>& rows) {
   json out = json::array();
@@ -411,6 +416,9 @@ std::string json_report(const analysis::Report& report) {
   out["findings"] = json::array();
   for (const auto& finding : report.findings) {
     out["findings"].push_back(finding_json(report, finding));
+  }
+  if (report.critical_path && *report.critical_path) {
+    out["critical_path"] = critical_path_json(report, **report.critical_path);
   }
   out["story"] = json::array();
   for (const auto& paragraph : story(report)) {

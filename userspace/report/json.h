@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -16,5 +17,6 @@ namespace schedscope::report {
 
 // The machine's part of it. Keys stay in the order of the documentation.
 [[nodiscard]] nlohmann::ordered_json machine_json(const capture::Machine& machine);
+[[nodiscard]] nlohmann::ordered_json peers_json(const std::vector<analysis::Peer>& peers);
 
 }  // namespace schedscope::report

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "report/load.h"
 
+#include <utility>
+
 #include "capture/reader.h"
 
 namespace schedscope::report {
 
 Result<analysis::Report> load(const std::filesystem::path& capture, analysis::Window window,
-                              std::span<timeline::Sink* const> extra, Extent extent) {
+                              std::span<timeline::Sink* const> extra, Extent extent,
+                              std::string path_of) {
   capture::Stretch stretch;
   if (extent == Extent::window) stretch = {.from_ns = window.from_ns, .to_ns = window.to_ns};
   auto reader = capture::Reader::open(capture, stretch);
   if (!reader) return std::unexpected(reader.error());
 
-  analysis::Analysis analysis(reader->machine(), window, extra);
+  analysis::Analysis analysis(reader->machine(), window, extra, std::move(path_of));
   while (const auto record = reader->next()) analysis.add(*record);
 
   analysis::Report report = analysis.finish(reader->end_ns());

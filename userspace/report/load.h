@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <span>
+#include <string>
 
 #include "analysis/analysis.h"
 #include "base/error.h"
@@ -16,10 +17,11 @@ enum class Extent : std::uint8_t {
 };
 
 // Reads a capture once and computes its report; `extra` sinks see the same pass. A cut-off capture
-// is no error: the report says so.
+// is no error: the report says so. `path_of`: whose critical path, see Analysis.
 [[nodiscard]] Result<analysis::Report> load(const std::filesystem::path& capture,
                                             analysis::Window window = {},
                                             std::span<timeline::Sink* const> extra = {},
-                                            Extent extent = Extent::whole);
+                                            Extent extent = Extent::whole,
+                                            std::string path_of = {});
 
 }  // namespace schedscope::report
