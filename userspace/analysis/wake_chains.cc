@@ -25,7 +25,8 @@ using timeline::State;
 using timeline::ThreadIndex;
 
 constexpr std::uint64_t least_ns = 100'000;
-constexpr std::uint64_t least_part = 100;  // of the sleep, that is a hundredth
+constexpr std::uint64_t least_part = 10;       // of the sleep, that is a tenth,
+constexpr std::uint64_t long_ns = 10'000'000;  // or so much
 constexpr std::uint64_t brief_ns =
     10'000;  // a wait of one that yields, or is preempted for a moment
 constexpr std::size_t most_findings = 5;
@@ -170,7 +171,7 @@ void WakeChains::look_for(const Sleep& sleep, bool as_it_is) {
     return;
   }
   const std::uint64_t slept = sleep.end_ns - sleep.begin_ns;
-  if (s.chain.waited_ns < std::max(least_ns, slept / least_part)) return;
+  if (s.chain.waited_ns < std::max(least_ns, std::min(slept / least_part, long_ns))) return;
   s.chain.sleep = sleep;
   keep(s.chain);
 }

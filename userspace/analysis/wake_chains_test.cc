@@ -90,20 +90,25 @@ TEST(WakeChains, OneFindingForAllOfOneChain) {
       << found[0].text;
 }
 
-// A sleep that is hardly longer for it.
-TEST(WakeChains, NotAHundredthOfTheSleep) {
-  for (const std::uint64_t slept : {9'000U, 30'000U}) {
+// A sleep that is hardly longer for it, unless it is much in itself.
+TEST(WakeChains, NotATenthOfTheSleep) {
+  struct Case {
+    std::uint64_t slept_us, waited_us;
+    bool told;
+  };
+  for (const Case& c : {Case{1'500, 200, true}, Case{9'000, 200, false},
+                        Case{300'000, 9'900, false}, Case{300'000, 10'000, true}}) {
     Script s = threads();
     s.wake(1 * us, 10);
     s.to(1 * us, 0, 10);
     s.to(2 * us, 0, 0, sleeps);
-    s.wake(slept * us, 20);
-    s.to((slept + 200) * us, 1, 20);
-    s.wake((slept + 210) * us, 10, 20);
-    s.to((slept + 210) * us, 0, 10);
-    s.to((slept + 220) * us, 0, 0, sleeps);
-    s.to((slept + 230) * us, 1, 0, sleeps);
-    EXPECT_EQ(chains(s, 50'000 * us).size(), slept == 9'000 ? 1U : 0U);
+    s.wake(c.slept_us * us, 20);
+    s.to((c.slept_us + c.waited_us) * us, 1, 20);
+    s.wake((c.slept_us + c.waited_us + 10) * us, 10, 20);
+    s.to((c.slept_us + c.waited_us + 10) * us, 0, 10);
+    s.to((c.slept_us + c.waited_us + 20) * us, 0, 0, sleeps);
+    s.to((c.slept_us + c.waited_us + 30) * us, 1, 0, sleeps);
+    EXPECT_EQ(chains(s, 500'000 * us).size(), c.told ? 1U : 0U) << c.slept_us << " " << c.waited_us;
   }
 }
 
