@@ -137,6 +137,8 @@ bool SecondWitness::same_sleep(const Seen& one, const Seen& other) const {
 void SecondWitness::compare(const Seen& one_seen, const Seen& other_seen) {
   const schedscope_switch& one = one_seen.record;
   const schedscope_switch& other = other_seen.record;
+  // Of what a ring held when recording began, the first part may be missing.
+  if (one.rec.time_ns < setup().start_ns || other.rec.time_ns < setup().start_ns) return;
   ++counts_.compared;
   if (one.prev_state != other.prev_state || one.prev_slice_ns != other.prev_slice_ns ||
       one.prev_prio != other.prev_prio || one.next_prio != other.next_prio ||

@@ -34,7 +34,8 @@ schedscope_task walked(std::uint64_t t, std::uint16_t flag) {
 
 // Two threads take turns on CPU 0; either witness may be the first to stamp a switch. Both watch
 // from the third switch to the last but one.
-Report report_of(const Change& change, const std::function<void(Script&)>& last = {}) {
+Report report_of(const Change& change, const std::function<void(Script&)>& last = {},
+                 std::uint64_t start_ns = 0) {
   Script s;
   for (std::uint64_t i = 0; i < 20; ++i) {
     const std::uint64_t t = (i + 1) * 1000 * us;
@@ -56,6 +57,7 @@ Report report_of(const Change& change, const std::function<void(Script&)>& last 
   if (last) last(s);
   capture::Machine machine;
   machine.cpus = 1;
+  machine.start_ns = start_ns;
   machine.streams = {"bpf", "module"};
   Analysis analysis(machine, {});
   for (std::size_t i = 0; i < s.size(); ++i) analysis.add(s[i]);
@@ -70,6 +72,18 @@ TEST(SecondWitness, BothSawTheSame) {
   EXPECT_TRUE(report.agreement_details.empty());
   // And the second's are in nobody's times.
   EXPECT_EQ(report.switches, 20U);
+}
+
+// Of what it saw of a switch from before the start, something may be missing.
+TEST(SecondWitness, APairFromBeforeTheStart) {
+  const auto other = [](std::size_t i, schedscope_switch& copy) {
+    if (i == 0) copy.prev_state ^= 1;
+    return true;
+  };
+  EXPECT_EQ(report_of(other).bpf_module_agree, false);
+  const Report report = report_of(other, {}, 1500 * us);
+  EXPECT_EQ(report.bpf_module_agree, true);
+  EXPECT_EQ(report.second_witness->compared, 19U);
 }
 
 TEST(SecondWitness, ASwitchThatTheSecondMissed) {
