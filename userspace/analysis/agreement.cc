@@ -335,7 +335,8 @@ bool Agreement::run_agrees(const Row& row, const ThreadReport::Judge& judge,
     ++compared.run_times_short;
     return true;
   }
-  if (!row.run.clock_known || !row.begin.known || !row.end.known) {
+  // What it ran until a switch that is not told is not known either.
+  if (!row.run.clock_known || !row.begin.known || !row.end.known || row.untold != 0) {
     ++compared.run_times_unknown;
     return true;
   }

@@ -23,7 +23,7 @@ Report analyse(const Script& s, std::uint64_t end, Window window = {}) {
 }
 
 // Its stopper takes it down at 20 ms, and leaves it without a word; it is back at 60 ms.
-Script going_and_coming(std::uint64_t stoppers_switches) {
+Script going_and_coming(std::uint64_t stoppers_switches, std::uint64_t stoppers_run_ns = 2 * ms) {
   Script s;
   auto& begin =
       s.task(1 * ms, 17, SCHEDSCOPE_TASK_BEGIN | SCHEDSCOPE_TASK_KTHREAD, 1, "migration/0");
@@ -40,8 +40,9 @@ Script going_and_coming(std::uint64_t stoppers_switches) {
   s.wake(70 * ms, 17);
   s.to(71 * ms, 0, 17);
   s.to(72 * ms, 0, 0, sleeps);
-  s.task(80 * ms, 17, SCHEDSCOPE_TASK_END | SCHEDSCOPE_TASK_KTHREAD, 1, "migration/0").switches =
-      stoppers_switches;
+  auto& end = s.task(80 * ms, 17, SCHEDSCOPE_TASK_END | SCHEDSCOPE_TASK_KTHREAD, 1, "migration/0");
+  end.switches = stoppers_switches;
+  end.run_ns = stoppers_run_ns;
   return s;
 }
 
@@ -68,6 +69,10 @@ TEST(Cpus, OffInAWindow) {
 TEST(Cpus, OneSwitchOfTheStopperIsNotTold) {
   EXPECT_EQ(analyse(going_and_coming(42), 100 * ms).kernel_counts_agree, true);
   EXPECT_EQ(analyse(going_and_coming(43), 100 * ms).kernel_counts_agree, false);
+  // Nor is what it ran until then.
+  const Report slow = analyse(going_and_coming(42, 30 * ms), 100 * ms);
+  EXPECT_EQ(slow.kernel_counts_agree, true);
+  EXPECT_EQ(slow.kernel_counts.run_times_unknown, 1U);
 }
 
 }  // namespace
