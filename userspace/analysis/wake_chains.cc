@@ -27,8 +27,8 @@ using timeline::ThreadIndex;
 constexpr std::uint64_t least_ns = 100'000;
 constexpr std::uint64_t least_part = 10;       // of the sleep, that is a tenth,
 constexpr std::uint64_t long_ns = 10'000'000;  // or so much
-constexpr std::uint64_t brief_ns =
-    10'000;  // a wait of one that yields, or is preempted for a moment
+// A wait of one that yields, or is preempted for a moment.
+constexpr std::uint64_t brief_ns = 10'000;
 constexpr std::size_t most_findings = 5;
 constexpr std::size_t most_found = 32;    // of which those are chosen
 constexpr std::size_t most_links = 8;     // of a chain
@@ -233,8 +233,7 @@ void WakeChains::keep(const Chain& chain) {
 }
 
 // One wait can be in several chains, with or without its first moments: the longest one tells most.
-// What a priority inversion is told
-// of needs no second finding.
+// What a priority inversion is told of needs no second finding.
 std::vector<Found> WakeChains::choose(const Report& report) {
   std::sort(found_.begin(), found_.end(), [](const Found& a, const Found& b) {
     if (a.worst.size != b.worst.size) return a.worst.size > b.worst.size;

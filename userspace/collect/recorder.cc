@@ -167,7 +167,8 @@ Result<void> Recorder::prepare() {
     selection_.add(static_cast<std::uint32_t>(command_->pid()));
   }
   // Rules find whom they select by themselves, and also who is not any more.
-  if (selection_.rules().empty()) selection_.add_selected(std::exchange(selected_, {}));
+  const auto before = std::exchange(selected_, {});
+  if (selection_.rules().empty()) selection_.add_selected(before);
   if (auto added = add_witnesses(); !added) return std::unexpected(added.error());
   if (auto ledger = Ledger::open()) {
     ledger_.emplace(std::move(*ledger));
