@@ -16,11 +16,14 @@
 #include "clock_step.h"
 #include "core_fixes.bpf.h"
 #include "filter.bpf.h"
+#include "here.bpf.h"
+#include "hotplug.bpf.h"
 #include "off_cpu.bpf.h"
 #include "ring.bpf.h"
 #include "rules.bpf.h"
 #include "slice_end.bpf.h"
 #include "task.bpf.h"
+#include "twice.bpf.h"
 #include "uapi/schedscope.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -29,37 +32,6 @@ char LICENSE[] SEC("license") = "GPL";
 __u16 walk_flag = 0;
 
 #define MOST_THREADS	(1 << 22) /* the kernel's PID_MAX_LIMIT */
-
-struct here {
-	__u32 cpu;
-	struct cpu_state *state;
-	__u64 now;
-	bool interruptible; /* the probe is called with interrupts on, or may be */
-};
-
-/* Where the probe runs; without the time, which not every probe needs. */
-static __always_inline struct cpu_state *get_state(struct here *here)
-{
-	if (!recording)
-		return NULL;
-	here->cpu = bpf_get_smp_processor_id();
-	here->state = cpu_state_of(here->cpu);
-	return here->state;
-}
-
-static __always_inline bool get_here(struct here *here)
-{
-	if (!get_state(here))
-		return false;
-	here->now = bpf_ktime_get_ns();
-	here->interruptible = true;
-	return true;
-}
-
-static __always_inline void *reserve_here(const struct here *here, __u16 kind, __u64 size)
-{
-	return reserve(here->state, here->cpu, here->now, kind, size, here->interruptible);
-}
 
 static __always_inline void send_namespace(struct here *here, struct task_struct *task)
 {
@@ -269,52 +241,6 @@ int BPF_PROG(on_wakeup_new, struct task_struct *task)
 		send_waking(&here, task, SCHEDSCOPE_REC_WAKEUP_NEW);
 	}
 	return 0;
-}
-
-/*
- * From 7.2 on (commit a46023d5616e, "tracing: Guard __DECLARE_TRACE() use of __DO_TRACE_CALL() with
- * SRCU-fast") a program may be preempted where the kernel calls it with preemption on, and is then
- * left out for the next thread on that CPU. So there are two of each, called one after the other:
- * the second does it where the first was left out.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1 << 12);
-	__type(key, __u64);
-	__type(value, __u8);
-} done_by_first SEC(".maps");
-
-/* Events that the second took for left out by the first, */
-__u64 caught_by_second = 0;
-/* and of those the ones that the first did, but found no room to say so: they are told twice. */
-__u64 told_twice = 0;
-
-#define EVENT_EXEC	1
-#define EVENT_EXIT	2
-#define EVENT_RENAME	3
-
-static __always_inline __u64 event_key(__u8 event)
-{
-	return bpf_get_current_pid_tgid() << 8 | event;
-}
-
-static __always_inline void first_does(__u8 event)
-{
-	__u64 key = event_key(event);
-	__u8 done = 1;
-
-	if (bpf_map_update_elem(&done_by_first, &key, &done, BPF_ANY))
-		__sync_fetch_and_add(&told_twice, 1);
-}
-
-static __always_inline bool left_to_second(__u8 event)
-{
-	__u64 key = event_key(event);
-
-	if (!bpf_map_delete_elem(&done_by_first, &key) || !recording)
-		return false;
-	__sync_fetch_and_add(&caught_by_second, 1);
-	return true;
 }
 
 static __always_inline void send_exec(struct task_struct *task, int old_pid)
@@ -538,47 +464,6 @@ int BPF_PROG(on_cgroup_attach, struct cgroup *cgroup, const char *path, struct t
 	     bool threadgroup)
 {
 	moved(cgroup, task, threadgroup);
-	return 0;
-}
-
-static __always_inline void send_hotplug(__u32 of_cpu, __u16 flags)
-{
-	struct schedscope_hotplug *rec;
-	struct here here;
-
-	if (!get_here(&here))
-		return;
-	rec = reserve_here(&here, SCHEDSCOPE_REC_HOTPLUG, sizeof(*rec));
-	if (!rec)
-		return;
-	rec->rec.flags = flags;
-	rec->of_cpu = of_cpu;
-	rec->reserved = 0;
-	submit(rec);
-}
-
-#define CPU_STEP(name)	((int)bpf_core_enum_value(enum cpuhp_state, name))
-
-/* A CPU is about to be brought up; on its way down it passes the same step. */
-SEC("tp_btf/cpuhp_enter")
-int BPF_PROG(on_cpu_step, unsigned int cpu, int target, int step)
-{
-	int bringup = CPU_STEP(CPUHP_BRINGUP_CPU);
-
-	if (step == bringup && target > bringup)
-		send_hotplug(cpu, 0);
-	return 0;
-}
-
-/* A CPU is down, or has not come up. */
-SEC("tp_btf/cpuhp_exit")
-int BPF_PROG(on_cpu_step_done, unsigned int cpu, int state, int step, int result)
-{
-	bool down = step == CPU_STEP(CPUHP_TEARDOWN_CPU) && !result;
-	bool not_up = step == CPU_STEP(CPUHP_BRINGUP_CPU) && result;
-
-	if (down || not_up)
-		send_hotplug(cpu, SCHEDSCOPE_HOTPLUG_OFF);
 	return 0;
 }
 
