@@ -9,7 +9,7 @@ bench: deps
 
 .PHONY: bench-ready
 bench-ready: $(BUILD)/schedscope $(BUILD)/empty-probe $(BUILD)/uthread-bench $(BUILD)/timeline-bench \
-  $(BUILD)/reader-bench $(BUILD)/timeslice-bench $(BUILD)/crowd $(KERNEL:%=vm-module-%)
+  $(BUILD)/reader-bench $(BUILD)/timeslice-bench $(BUILD)/ledger-bench $(BUILD)/crowd $(KERNEL:%=vm-module-%)
 
 $(BUILD)/tests/bench/empty_probe.o: $(BUILD)/tests/bench/empty.skel.h
 
@@ -33,3 +33,18 @@ $(BUILD)/tests/bench/timeslice_bench.o: INCLUDES += -I.
 
 $(BUILD)/timeslice-bench: $(BUILD)/tests/bench/timeslice_bench.o $(OBJECTS)
 	$(link)
+
+# The module's own sources, in user space: in place of the kernel's headers that they name there are empty ones, and
+# kernel.h has what they take.
+LEDGER_SOURCES := module/ledger.c module/slice_end.c module/nominal_slice.h
+EMPTY_HEADERS  := $(BUILD)/tests/bench/empty
+
+$(BUILD)/ledger-bench: tests/bench/ledger_bench.c tests/bench/kernel/kernel.h $(LEDGER_SOURCES) \
+  $(wildcard module/*.h) module/uapi/schedscope.h
+	@echo "  CC      $@"
+	$(Q)sed -n 's|^#include <\(linux/.*\)>|$(EMPTY_HEADERS)/\1|p' $(LEDGER_SOURCES) | grep -v linux/types.h | sort -u | \
+	  while read -r header; do mkdir -p "$${header%/*}"; : >"$$header"; done
+	$(Q)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-parameter -Wno-unused-function -Wno-sign-compare -Itests/bench/kernel -Imodule \
+	  -I$(EMPTY_HEADERS) -o $@ $<
+
+-include $(wildcard $(BUILD)/tests/bench/*.d $(BUILD)/userspace/*/*_bench.d)

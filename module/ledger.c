@@ -363,26 +363,32 @@ u64 ledger_switch(struct task_struct *prev, struct task_struct *next, unsigned i
  *
  * Context: @task->pi_lock is held, or @task is current and preemption is off;
  * interrupts may be on in the latter case.
+ *
+ * Return: that moment, CLOCK_MONOTONIC; 0 when it was not needed.
  */
-void ledger_wake(struct task_struct *task)
+u64 ledger_wake(struct task_struct *task)
 {
 	struct bucket *bucket = bucket_of(task);
 	struct account *account;
+	u64 now = 0;
 
 	guard(raw_spinlock_irqsave)(&bucket->lock);
 	account = bucket_find(bucket, task);
 	if (!account)
-		return;
+		return 0;
 
 	write_seqcount_begin(&account->seq);
 	/* Woken by itself, or by an interrupt before it went to sleep: it goes on. */
-	if (task == current)
+	if (task == current) {
 		account->tally.account.wakeups++;
-	else
-		tally_wake(&account->tally, ledger_now(), compat_task_in_use(task));
-	if (task != current && account->tally.woken)
-		this_cpu_write(ledger_waking, task);
+	} else {
+		now = ledger_now();
+		tally_wake(&account->tally, now, compat_task_in_use(task));
+		if (account->tally.woken)
+			this_cpu_write(ledger_waking, task);
+	}
 	write_seqcount_end(&account->seq);
+	return now;
 }
 
 /**

@@ -20,7 +20,7 @@ void ledger_destroy(void);
 /* Events. Any context but NMI; none sleeps, allocates or wakes. */
 u64 ledger_switch(struct task_struct *prev, struct task_struct *next, unsigned int prev_state,
 		  struct slice_end end);
-void ledger_wake(struct task_struct *task);
+u64 ledger_wake(struct task_struct *task);
 void ledger_woken(struct task_struct *task);
 void ledger_wake_new(struct task_struct *task);
 void ledger_migrated(struct task_struct *task);

@@ -75,11 +75,13 @@ static void probe_sched_switch(void *data, bool preempt, struct task_struct *pre
  */
 static void probe_sched_waking(void *data, struct task_struct *task)
 {
+	u64 now;
+
 	guard(probe)();
 	slice_end_waking(task);
-	ledger_wake(task);
+	now = ledger_wake(task);
 	if (static_branch_unlikely(&stream_running))
-		stream_waking(task);
+		stream_waking(task, now);
 }
 
 /*

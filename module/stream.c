@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The event stream: what the scheduler does, as records in one ring per CPU.
+ * The event stream: what the scheduler does, as records.
  *
- * The ring is the kernel's own: its writers take no lock, may be interrupted by
- * other writers, and wake nobody as long as nobody waits, which our reader never
- * does. A record is made on the stack and copied into the ring with interrupts
- * off, so that a CPU's records are in the order of their times and its counts
- * need no atomics; no probe runs in an NMI.
- *
- * Every record that a probe wants to keep goes through keep(): it is produced,
- * and then either in the ring or lost. The first one that fits after a loss is
- * preceded by a REC_LOST that says where the gap is.
+ * A record is made in its place on its CPU's stage, with interrupts off, so that a CPU's records
+ * are in the order of their times and its counts need no atomics; no probe runs in an NMI.
+ * stage.c has what becomes of it.
  */
 #include <linux/bug.h>
 #include <linux/cleanup.h>
@@ -18,7 +12,6 @@
 #include <linux/minmax.h>
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
-#include <linux/ring_buffer.h>
 #include <linux/sched.h>
 #include <linux/sched/prio.h>
 #include <linux/smp.h>
@@ -31,6 +24,7 @@
 #include "off_cpu.h"
 #include "probes.h"
 #include "slice_end.h"
+#include "stage.h"
 #include "stream.h"
 
 DEFINE_STATIC_KEY_FALSE(stream_running);
@@ -190,71 +184,28 @@ void stream_fill_task(const struct stream *stream, struct schedscope_task *rec,
 	strscpy_pad(rec->comm, task->comm, sizeof(rec->comm));
 }
 
-/**
- * stream_fill_gap() - what was lost on a CPU since the last record, which ends the gap
- * @cpu: the CPU
- * @lost: where to, but for its CPU
- */
-void stream_fill_gap(struct stream_cpu *cpu, struct schedscope_lost *lost)
+/* Room for a record on this CPU's stage; all but its header is the caller's to write. */
+static __always_inline void *reserve(u16 kind, u16 size, u64 now)
 {
-	*lost = (struct schedscope_lost) {
-		.rec = {
-			.time_ns = cpu->gap_end_ns,
-			.kind = SCHEDSCOPE_REC_LOST,
-			.size = sizeof(*lost),
-		},
-		.count = cpu->gap_count,
-		.begin_ns = cpu->gap_begin_ns,
-		.end_ns = cpu->gap_end_ns,
-		.cause = SCHEDSCOPE_LOST_RING_FULL,
-	};
-	cpu->gap_count = 0;
+	return stage_reserve(running, kind, size, now);
 }
 
-static bool mark_gap(struct stream_cpu *here)
+/* For what is rare. */
+static void keep(const struct schedscope_rec *from, u16 kind, u16 size, u64 now)
 {
-	struct stream_cpu before = *here;
-	struct schedscope_lost lost;
+	struct schedscope_rec *to = reserve(kind, size, now);
 
-	stream_fill_gap(here, &lost);
-	lost.rec.cpu = smp_processor_id();
-	if (!ring_buffer_write(running->ring, sizeof(lost), &lost))
-		return true;
-	*here = before;
-	return false;
+	to->flags = from->flags;
+	memcpy((u8 *)to + sizeof(*to), (const u8 *)from + sizeof(*from), size - sizeof(*to));
 }
 
-/*
- * Keeps a record that is complete but for its header, or counts it as lost.
- * Context: interrupts are off.
- */
-static bool keep(struct schedscope_rec *rec, u16 kind, u16 size, u64 now)
+static void send_task(struct task_struct *task, u64 now)
 {
-	struct stream_cpu *here = this_cpu_ptr(running->cpus);
+	struct schedscope_task *rec = reserve(SCHEDSCOPE_REC_TASK, sizeof(*rec), now);
 
-	rec->time_ns = now;
-	rec->kind = kind;
-	rec->size = size;
-	rec->cpu = smp_processor_id();
-	here->produced++;
-	if ((!here->gap_count || mark_gap(here)) && !ring_buffer_write(running->ring, size, rec))
-		return true;
-
-	here->lost++;
-	if (!here->gap_count++)
-		here->gap_begin_ns = now;
-	here->gap_end_ns = now;
-	return false;
-}
-
-static bool send_task(struct task_struct *task, u64 now)
-{
-	struct schedscope_task rec;
-
-	stream_fill_task(running, &rec, task);
+	stream_fill_task(running, rec, task);
 	if (!stream_is_selected(running, task->pid))
-		rec.rec.flags |= SCHEDSCOPE_TASK_BYSTANDER;
-	return keep(&rec.rec, SCHEDSCOPE_REC_TASK, sizeof(rec), now);
+		rec->rec.flags |= SCHEDSCOPE_TASK_BYSTANDER;
 }
 
 /* Who a neighbour of a recorded thread is; when all are recorded, all are known. */
@@ -265,8 +216,11 @@ static void introduce(struct task_struct *task, u64 now)
 	if (!running->selected || !task->pid || stream_is_selected(running, task->pid))
 		return;
 	known = &running->introduced[task->pid];
-	if (READ_ONCE(*known) != mark_of(task) && send_task(task, now))
-		WRITE_ONCE(*known, mark_of(task));
+	if (READ_ONCE(*known) == mark_of(task))
+		return;
+	send_task(task, now);
+	/* Should the record be lost, stage.c takes that back. */
+	WRITE_ONCE(*known, mark_of(task));
 }
 
 /* What a thread that goes to sleep waits for: into its switch, and before it. */
@@ -287,14 +241,13 @@ static void note_sleep(struct task_struct *prev, unsigned int prev_state, u64 no
 /* The kernel's counters of a thread that leaves. */
 static void send_counts(const struct task_struct *prev, u16 flags, u64 now)
 {
-	struct schedscope_counts rec = {
-		.rec.flags = flags,
-		.tid = prev->pid,
-		.switches = prev->nvcsw + prev->nivcsw,
-		.run_ns = prev->se.sum_exec_runtime,
-	};
+	struct schedscope_counts *rec = reserve(SCHEDSCOPE_REC_COUNTS, sizeof(*rec), now);
 
-	keep(&rec.rec, SCHEDSCOPE_REC_COUNTS, sizeof(rec), now);
+	rec->rec.flags = flags;
+	rec->tid = prev->pid;
+	rec->reserved = 0;
+	rec->switches = prev->nvcsw + prev->nivcsw;
+	rec->run_ns = prev->se.sum_exec_runtime;
 }
 
 /**
@@ -314,7 +267,7 @@ void stream_switch(bool preempt, struct task_struct *prev, struct task_struct *n
 	bool selected = stream_is_selected(running, prev->pid);
 	bool is_last = !preempt && prev_state & TASK_DEAD;
 	struct stream_cpu *here = this_cpu_ptr(running->cpus);
-	struct schedscope_switch rec;
+	struct schedscope_switch *rec;
 
 	if (static_branch_unlikely(&stream_measured))
 		here->measured_switches++;
@@ -330,51 +283,56 @@ void stream_switch(bool preempt, struct task_struct *prev, struct task_struct *n
 	/* The clocks are told apart from the CPU's first switch on. */
 	if (selected && prev->pid && (is_last || !here->clocks_apart_ns))
 		send_counts(prev, is_last ? 0 : SCHEDSCOPE_COUNTS_BEGIN, now);
-	rec = (struct schedscope_switch) {
-		.rec.flags = end.flags,
-		.prev_tid = prev->pid,
-		.next_tid = next->pid,
-		.prev_state = prev_state,
-		.prev_switches = prev->nvcsw + prev->nivcsw,
-		.prev_slice_ns = granted_slice(running, prev),
-		.prev_prio = prev->prio,
-		.next_prio = next->prio,
-		.prev_policy = prev->policy,
-		.next_policy = next->policy,
-		.clock_step = clock_step_take(&here->clocks_apart_ns, now,
-					      prev->pid ? prev->se.exec_start : 0,
-					      next->pid ? next->se.exec_start : 0),
-		.resched_tid = end.resched_tid,
-	};
+	rec = reserve(SCHEDSCOPE_REC_SWITCH, sizeof(*rec), now);
+	rec->rec.flags = end.flags;
+	rec->prev_tid = prev->pid;
+	rec->next_tid = next->pid;
+	rec->prev_state = prev_state;
+	rec->prev_switches = prev->nvcsw + prev->nivcsw;
+	rec->prev_slice_ns = granted_slice(running, prev);
+	rec->prev_prio = prev->prio;
+	rec->next_prio = next->prio;
+	rec->prev_policy = prev->policy;
+	rec->next_policy = next->policy;
+	rec->clock_step = clock_step_take(&here->clocks_apart_ns, now,
+					  prev->pid ? prev->se.exec_start : 0,
+					  next->pid ? next->se.exec_start : 0);
+	rec->resched_tid = end.resched_tid;
 	note_in(here, next, now);
 	here->switches++;
-	keep(&rec.rec, SCHEDSCOPE_REC_SWITCH, sizeof(rec), now);
 	if (is_last)
 		forget(prev);
+	/*
+	 * An idle CPU has nothing on its stage: its reader would have to wake it. Nor has one
+	 * whose stopper runs, of the highest priority: that may be taking the CPU away.
+	 */
+	if (!next->pid || !next->prio)
+		stage_flush(running);
 }
 
 static void send_waking(struct task_struct *task, u16 kind, u64 now)
 {
-	struct schedscope_waking rec = {
-		.rec.flags = slice_end_in_timer() ? SCHEDSCOPE_WAKING_TIMER : 0,
-		.tid = task->pid,
-		.waker_tid = current->pid,
-		.target_cpu = task_cpu(task),
-	};
+	struct schedscope_waking *rec;
 
 	introduce(current, now);
-	keep(&rec.rec, kind, sizeof(rec), now);
+	rec = reserve(kind, sizeof(*rec), now);
+	rec->rec.flags = slice_end_in_timer() ? SCHEDSCOPE_WAKING_TIMER : 0;
+	rec->tid = task->pid;
+	rec->waker_tid = current->pid;
+	rec->target_cpu = task_cpu(task);
+	rec->reserved = 0;
 }
 
 /**
  * stream_waking() - a thread is about to be made runnable
  * @task: thread
+ * @now: when, as the ledger has it; 0: it does not say
  */
-void stream_waking(struct task_struct *task)
+void stream_waking(struct task_struct *task, u64 now)
 {
 	guard(irqsave)();
 	if (stream_is_selected(running, task->pid))
-		send_waking(task, SCHEDSCOPE_REC_WAKING, stream_now());
+		send_waking(task, SCHEDSCOPE_REC_WAKING, now ?: stream_now());
 }
 
 /**
@@ -560,5 +518,6 @@ void stream_end(void)
 	static_branch_disable(&stream_running);
 	/* Waits for probes that have found the key on, too. */
 	probes_detach_stream();
+	stage_settle(running);
 	running = NULL;
 }

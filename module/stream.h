@@ -11,6 +11,8 @@
 struct task_struct;
 struct trace_buffer;
 
+#define STREAM_STAGE_BYTES	512 /* ten switches; at most what an event of the ring may have */
+
 /**
  * struct stream_cpu - what is known of one CPU's records
  * @produced: records that the probes wanted to keep
@@ -27,6 +29,8 @@ struct trace_buffer;
  * @probe_ns: time that probes took while it was measured, see stream_measure()
  * @probe_runs: how often they ran meanwhile
  * @measured_switches: how many switches there were meanwhile, selected or not
+ * @staged_bytes: of @staged
+ * @staged: records that are not yet in the ring, see stage.h
  *
  * Written by its CPU with interrupts off, but for @probe_ns and @probe_runs; once the stream is
  * stopped, by its reader.
@@ -46,6 +50,8 @@ struct stream_cpu {
 	u64 probe_ns;
 	u64 probe_runs;
 	u64 measured_switches;
+	unsigned int staged_bytes;
+	u8 staged[STREAM_STAGE_BYTES] __aligned(8);
 };
 
 /**
@@ -82,7 +88,7 @@ void stream_measure(bool on);
  */
 void stream_switch(bool preempt, struct task_struct *prev, struct task_struct *next,
 		   unsigned int prev_state, struct slice_end end, u64 now);
-void stream_waking(struct task_struct *task);
+void stream_waking(struct task_struct *task, u64 now);
 void stream_wakeup_new(struct task_struct *task);
 void stream_fork(struct task_struct *parent, struct task_struct *child);
 void stream_exec(struct task_struct *task, pid_t old_tid);
@@ -99,7 +105,6 @@ bool stream_is_selected(const struct stream *stream, pid_t tid);
 void stream_select(struct stream *stream, const struct task_struct *task);
 void stream_fill_task(const struct stream *stream, struct schedscope_task *rec,
 		      struct task_struct *task);
-void stream_fill_gap(struct stream_cpu *cpu, struct schedscope_lost *lost);
 u64 stream_now(void);
 
 /* Process context: a stream of its own file, see SCHEDSCOPE_IOC_STREAM. */

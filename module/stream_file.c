@@ -10,6 +10,7 @@
 #include <linux/bitops.h>
 #include <linux/build_bug.h>
 #include <linux/cleanup.h>
+#include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/fcntl.h>
 #include <linux/fs.h>
@@ -26,11 +27,13 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/threads.h>
+#include <linux/time64.h>
 #include <linux/uaccess.h>
 
 #include <asm/local.h>
 
 #include "compat.h"
+#include "stage.h"
 #include "stream.h"
 
 /* The sizes are the ABI's. */
@@ -39,6 +42,7 @@ static_assert(sizeof(struct schedscope_switch) == 48);
 static_assert(sizeof(struct schedscope_task) == 104);
 static_assert(sizeof(struct schedscope_cpu_stats) == 112);
 static_assert(sizeof(struct schedscope_cpu_stats) <= SCHEDSCOPE_STREAM_READ_MIN);
+static_assert(STAGE_TAKE_MOST <= PAGE_SIZE);
 
 enum stream_state { STREAM_MADE, STREAM_RUNS, STREAM_STOPPED };
 
@@ -55,6 +59,7 @@ enum stream_state { STREAM_MADE, STREAM_RUNS, STREAM_STOPPED };
  * @walk_tid: it is at this one
  * @stats_cpu: whose counts are told next; nr_cpu_ids: what belongs to no CPU; nr_cpu_ids + 1:
  *	nobody has asked
+ * @called_ns: when the CPUs were last called to bring what is on their stages
  * @measure: the probes are to be timed while the stream runs
  * @was_measured: they were
  * @out: whole records, copied from what they come from
@@ -72,6 +77,7 @@ struct stream_reader {
 	u16 walk_flag;
 	int walk_tid;
 	unsigned int stats_cpu;
+	u64 called_ns;
 	bool measure;
 	bool was_measured;
 	size_t out_at;
@@ -98,22 +104,10 @@ static bool out_has_room(const struct stream_reader *reader, size_t size)
 	return sizeof(reader->out) - reader->out_end >= size;
 }
 
-/* Most records are of these two sizes: a few words, which take longer to call for than to copy. */
-static void out_add(struct stream_reader *reader, const void *rec, size_t size)
+static void out_add(struct stream_reader *reader, const void *records, size_t bytes)
 {
-	u8 *to = reader->out + reader->out_end;
-
-	switch (size) {
-	case sizeof(struct schedscope_switch):
-		memcpy(to, rec, sizeof(struct schedscope_switch));
-		break;
-	case sizeof(struct schedscope_waking):
-		memcpy(to, rec, sizeof(struct schedscope_waking));
-		break;
-	default:
-		memcpy(to, rec, size);
-	}
-	reader->out_end += size;
+	memcpy(reader->out + reader->out_end, records, bytes);
+	reader->out_end += bytes;
 }
 
 /* Bytes from one event to the next, by the kernel's description in linux/ring_buffer.h. */
@@ -138,28 +132,34 @@ static void out_add_page(struct stream_reader *reader, const struct ring_page *p
 	while (at < end) {
 		struct ring_buffer_event *event = (void *)(page->events + at);
 
-		if (event->type_len <= RINGBUF_TYPE_DATA_TYPE_LEN_MAX) {
-			const struct schedscope_rec *rec = ring_buffer_event_data(event);
-
-			out_add(reader, rec, rec->size);
-		} else if (event->type_len == RINGBUF_TYPE_PADDING && !event->time_delta) {
+		/* An event is what was on a stage: whole records. */
+		if (event->type_len <= RINGBUF_TYPE_DATA_TYPE_LEN_MAX)
+			out_add(reader, ring_buffer_event_data(event),
+				ring_buffer_event_length(event));
+		else if (event->type_len == RINGBUF_TYPE_PADDING && !event->time_delta)
 			return; /* the page's end */
-		}
 		at += event_size(event);
 	}
 }
 
-/* Once nothing comes any more, what was lost last stands at the end. */
-static void out_add_last_gap(struct stream_reader *reader, unsigned int cpu)
+static void out_take_staged(struct stream_reader *reader, unsigned int cpu)
 {
-	struct stream_cpu *state = per_cpu_ptr(reader->stream.cpus, cpu);
-	struct schedscope_lost lost;
+	reader->out_end += stage_take(&reader->stream, cpu, reader->out + reader->out_end);
+}
 
-	if (reader->state != STREAM_STOPPED || !state->gap_count)
-		return;
-	stream_fill_gap(state, &lost);
-	lost.rec.cpu = cpu;
-	out_add(reader, &lost, sizeof(lost));
+/*
+ * Once nothing comes any more from a CPU, what did not get into its ring stands at the end. One
+ * that is about to go or to come is looked at the next time.
+ */
+static void out_add_staged(struct stream_reader *reader, unsigned int cpu)
+{
+	if (reader->state == STREAM_STOPPED) {
+		out_take_staged(reader, cpu);
+	} else if (!cpu_online(cpu) && cpus_read_trylock()) {
+		if (!cpu_online(cpu))
+			out_take_staged(reader, cpu);
+		cpus_read_unlock();
+	}
 }
 
 /* A page of the next ring that has one; nothing when none has. */
@@ -175,7 +175,7 @@ static void out_add_rings(struct stream_reader *reader)
 			continue;
 		at = compat_ring_page_read(reader->stream.ring, cpu, &reader->page);
 		if (at < 0) {
-			out_add_last_gap(reader, cpu);
+			out_add_staged(reader, cpu);
 			continue;
 		}
 		out_add_page(reader, compat_ring_page_data(&reader->page), at);
@@ -302,6 +302,17 @@ static size_t out_fitting(const struct stream_reader *reader, size_t room)
 	}
 }
 
+/* For the next read; not more often, however often that is. */
+static void call_in(struct stream_reader *reader)
+{
+	u64 now = stream_now();
+
+	if (reader->state != STREAM_RUNS || now - reader->called_ns < NSEC_PER_MSEC)
+		return;
+	reader->called_ns = now;
+	stage_call_in(&reader->stream);
+}
+
 static ssize_t stream_read(struct file *file, char __user *buffer, size_t count, loff_t *pos)
 {
 	struct stream_reader *reader = file->private_data;
@@ -313,6 +324,7 @@ static ssize_t stream_read(struct file *file, char __user *buffer, size_t count,
 
 	guard(mutex)(&reader->lock);
 	reader->quiet = 0;
+	call_in(reader);
 	for (;;) {
 		size_t size;
 

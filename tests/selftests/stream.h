@@ -41,6 +41,7 @@ struct seen {
 	__u64 wrong;		/* records that cannot be */
 	pid_t watched;
 	__u64 watched_switches;	/* switches away from it */
+	__u64 watched_ins;	/* and to it */
 	__u64 watched_yields;
 	__u64 watched_in_ns[CPUS];	/* since when it is there */
 	__u64 watched_run_ns;
@@ -114,8 +115,10 @@ static inline void see_switch(struct seen *seen, const struct schedscope_switch 
 	seen->switches[rec->rec.cpu]++;
 	if (away)
 		see_slice(seen, rec);
-	if (to)
+	if (to) {
+		seen->watched_ins++;
 		seen->watched_in_ns[rec->rec.cpu] = rec->rec.time_ns;
+	}
 	if (!away && !to)
 		seen->others++;
 	else if (abs(rec->clock_step) >= SCHEDSCOPE_CLOCK_STEP_US)

@@ -437,6 +437,52 @@ TEST_F(stream, selects)
 	EXPECT_GE(workers[0].value, seen.watched_yields);
 }
 
+/* In its CPU's way, so that nothing more is recorded there. */
+static void sleep_then_spin(struct worker *worker)
+{
+	atomic_int *spins = worker->data;
+
+	usleep(1000);
+	atomic_store(spins, 1);
+	while (atomic_load(spins) == 1)
+		;
+}
+
+/* What there is can be read soon, also when its CPU is busy with something else. */
+TEST_F(stream, gives_what_there_is)
+{
+	struct worker worker = { .work = sleep_then_spin, .cpu = 0, .fifo = 1 };
+	struct seen seen = { .watched = 0 };
+	atomic_int spins = 0;
+	__u32 tid;
+
+	worker.data = &spins;
+	ASSERT_TRUE(worker_start(&worker));
+	self->fd = stream_open(self->device, RING, SCHEDSCOPE_STREAM_SELECT);
+	ASSERT_LE(0, self->fd);
+	tid = seen.watched = worker.tid;
+	ASSERT_EQ(0, ioctl(self->fd, SCHEDSCOPE_STREAM_IOC_SELECT, &tid));
+	ASSERT_EQ(0, ioctl(self->fd, SCHEDSCOPE_STREAM_IOC_START));
+	worker_work(&worker);
+	while (!atomic_load(&spins))
+		usleep(100);
+	/* A read calls for what is on its way. */
+	for (int tries = 0; tries < 1000 && seen.watched_ins < 2; tries++) {
+		EXPECT_LE(0, drain(self->fd, &seen, 1 << 18));
+		usleep(1000);
+	}
+	/* It is on its CPU since the last of them. */
+	EXPECT_LE(1, seen.watched_switches);
+	EXPECT_EQ(seen.watched_switches + 1, seen.watched_ins);
+	atomic_store(&spins, 2);
+	worker_wait(&worker);
+	ASSERT_TRUE(finish(self->fd, &seen));
+	worker_end(&worker);
+
+	EXPECT_EQ(0, seen.wrong);
+	EXPECT_TRUE(adds_up(&seen));
+}
+
 /* A reader that dies leaves nothing behind: the next one finds its place free. */
 TEST_F_TIMEOUT(stream, ends_with_its_reader, TIMEOUT)
 {
