@@ -31,7 +31,22 @@ struct thread_info {
 	__u32 cpu;
 };
 
+/* By the clock of the run queue: when the task got its CPU, and since when it waits for one. */
+struct sched_info {
+	__u64 last_arrival;
+	__u64 last_queued;
+};
+
+struct rq {
+	__u64 clock;
+};
+
+struct cfs_rq {
+	struct rq *rq;
+};
+
 struct sched_entity {
+	struct cfs_rq *cfs_rq;
 	__u64 exec_start;
 	__u64 sum_exec_runtime;
 	__u64 slice; /* from 6.6; see nominal_slice() */
@@ -99,6 +114,7 @@ struct task_struct {
 	struct pid *thread_pid;
 	struct sched_entity se;
 	struct sched_dl_entity dl;
+	struct sched_info sched_info;
 	struct task_struct *real_parent;
 	struct signal_struct *signal;
 	struct list_head thread_node;

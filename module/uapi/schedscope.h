@@ -42,7 +42,8 @@
 #define SCHEDSCOPE_REC_NAMESPACE	23
 #define SCHEDSCOPE_REC_COUNTS		24
 #define SCHEDSCOPE_REC_HOTPLUG		25
-#define SCHEDSCOPE_REC_MAX		25
+#define SCHEDSCOPE_REC_TALLY		28
+#define SCHEDSCOPE_REC_MAX		28
 
 /*
  * In the flags of any record: it is the second witness's. The first one's say the same; an
@@ -320,6 +321,44 @@ struct schedscope_hotplug {
 	__u32 reserved;
 };
 
+/* Of histograms by powers of two. */
+#define SCHEDSCOPE_HIST_BUCKETS		40
+
+/* What SCHEDSCOPE_REC_TALLY counts. */
+#define SCHEDSCOPE_TALLY_SLICE		0 /* slices that ended */
+#define SCHEDSCOPE_TALLY_QUEUED		1 /* stays in the CPU's run queue that a slice ended */
+#define SCHEDSCOPE_TALLIES		2
+
+#define SCHEDSCOPE_CLASS_FAIR		0 /* also batch, idle and sched_ext */
+#define SCHEDSCOPE_CLASS_REALTIME	1
+#define SCHEDSCOPE_CLASS_DEADLINE	2
+#define SCHEDSCOPE_CLASSES		3
+
+/**
+ * struct schedscope_tally - how often something took how long, on one CPU, in one class
+ * @rec: header; time_ns is when it was read
+ * @what: SCHEDSCOPE_TALLY_*
+ * @of_class: SCHEDSCOPE_CLASS_*
+ * @since_ns: from when on it was counted, CLOCK_MONOTONIC
+ * @count: how often
+ * @sum_ns: all of them together
+ * @max_ns: the longest
+ * @hist: @count by powers of two: [i] of 2^i ns to less than 2^(i+1), 0 in the first, all longer
+ *	ones in the last
+ *
+ * Counted since @since_ns: a later one of the same CPU, thing and class takes its place.
+ */
+struct schedscope_tally {
+	struct schedscope_rec rec;
+	__u32 what;
+	__u32 of_class;
+	__u64 since_ns;
+	__u64 count;
+	__u64 sum_ns;
+	__u64 max_ns;
+	__u64 hist[SCHEDSCOPE_HIST_BUCKETS];
+};
+
 /* Why records were lost: append-only. */
 #define SCHEDSCOPE_LOST_RING_FULL	0 /* no room in the CPU's ring */
 #define SCHEDSCOPE_LOST_RECURSION	1 /* the probe was already active on that CPU */
@@ -456,7 +495,6 @@ struct schedscope_futex {
 
 #define SCHEDSCOPE_ABI_MAJOR		2 /* raised when an old reader would misread */
 #define SCHEDSCOPE_ABI_MINOR		2 /* raised by a compatible addition */
-#define SCHEDSCOPE_HIST_BUCKETS		40
 
 /*
  * What only some kernels tell a module: in the kernel that runs. What is not in

@@ -26,6 +26,7 @@ std::unique_ptr<Pass> make_agreement(const Setup& setup);
 std::unique_ptr<Pass> make_second_witness(const Setup& setup);
 std::unique_ptr<Pass> make_inversions(const Setup& setup);
 std::unique_ptr<Pass> make_wake_chains(const Setup& setup);
+std::unique_ptr<Pass> make_tallies(const Setup& setup);
 std::unique_ptr<Pass> make_critical_path(const Setup& setup);  // nullptr: not asked for
 std::unique_ptr<Pass> make_findings(const Setup& setup);
 

@@ -212,6 +212,24 @@ struct CriticalPath {
   bool adds_up = false;
 };
 
+// How often something took how long, in one scheduling class, on all CPUs together.
+struct TallyReport {
+  std::uint32_t what = 0;      // SCHEDSCOPE_TALLY_*
+  std::uint32_t of_class = 0;  // SCHEDSCOPE_CLASS_*
+  std::uint64_t count = 0, sum_ns = 0, max_ns = 0;
+  std::array<std::uint64_t, SCHEDSCOPE_HIST_BUCKETS> hist{};  // as in struct schedscope_tally
+
+  // So many of 1000 took no longer: the end of a bucket, so at most twice the true value; or the
+  // longest.
+  [[nodiscard]] std::uint64_t percentile(unsigned permille) const;
+};
+
+// Counted in the kernel, whole machine, whatever else was recorded and for how long.
+struct Tallies {
+  std::uint64_t since_ns = 0, at_ns = 0;
+  std::vector<TallyReport> rows;  // by what, then by class
+};
+
 enum class Severity : std::uint8_t { info, notice, warning };
 
 struct Finding {
@@ -276,6 +294,7 @@ struct Report {
   std::vector<FutexReport> futexes;  // most time first, at most 100
   std::uint64_t futex_ns = 0;        // sleeps for these and all others
   std::vector<Finding> findings;
+  std::optional<Tallies> tallies;
   // Only when it was asked for; an error when it cannot be told of that thread.
   std::optional<Result<CriticalPath>> critical_path;
 };

@@ -244,6 +244,17 @@ constexpr auto hotplug_fields = whole<schedscope_hotplug>(std::array{
     FIELD(schedscope_hotplug, reserved, plain),
 });
 
+constexpr auto tally_fields = whole<schedscope_tally>(std::array{
+    FLAGS,
+    FIELD(schedscope_tally, what, plain),
+    FIELD(schedscope_tally, of_class, plain),
+    FIELD(schedscope_tally, since_ns, delta),
+    FIELD(schedscope_tally, count, plain),
+    FIELD(schedscope_tally, sum_ns, plain),
+    FIELD(schedscope_tally, max_ns, plain),
+    FIELD(schedscope_tally, hist, plain),
+});
+
 #undef FLAGS
 #undef FIELD
 
@@ -290,11 +301,13 @@ std::span<const OwnField> fields_of(std::uint16_t kind) {
       return counts_fields;
     case SCHEDSCOPE_REC_HOTPLUG:
       return hotplug_fields;
+    case SCHEDSCOPE_REC_TALLY:
+      return tally_fields;
     default:
       return {};
   }
 }
-static_assert(SCHEDSCOPE_REC_MAX == SCHEDSCOPE_REC_HOTPLUG, "a new kind needs its fields here");
+static_assert(SCHEDSCOPE_REC_MAX == SCHEDSCOPE_REC_TALLY, "a new kind needs its fields here");
 
 // `earlier`: the kinds of smaller numbers.
 Kind own_kind(const Layout& earlier, std::uint16_t number) {

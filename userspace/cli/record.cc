@@ -89,6 +89,7 @@ Result<Exit> record(Arguments arguments) {
   if (!arguments.flight.empty()) {
     if (auto read = read_flight(arguments); !read) return std::unexpected(read.error());
   }
+  if (arguments.options.tally && arguments.flight.empty()) arguments.options.whole_machine = true;
   arguments.options.written = say;
   arguments.options.tell = [](const std::string& text) {
     fmt::print(stderr, "schedscope: {}\n", text);
@@ -143,6 +144,9 @@ void add_record(CLI::App& app, Run& run) {
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::Range(std::uint64_t{64} << 10, std::uint64_t{1} << 40))
       ->default_str("256M");
+  verb->add_flag(
+      "--tally", options.tally,
+      "Only histograms of slices and waits, counted in the kernel; beside --flight, too");
   verb->add_option("--ring", options.ring_bytes, "Bytes of each CPU's ring, a power of two")
       ->transform(CLI::AsSizeValue(false));
   verb->add_flag("--all", options.whole_machine, "With a command: the whole machine while it runs");

@@ -8,13 +8,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdarg>
-#include <cstdio>
 
 #include <fmt/format.h>
 
 #include "base/fd.h"
 #include "bpf/record.skel.h"
+#include "collect/bpf_failure.h"
 #include "collect/kernel_btf.h"
 #include "collect/machine_info.h"
 
@@ -42,32 +41,6 @@ constexpr std::uint32_t selected_by_id = 1;
 unsigned long need_resched_flags(const KernelBtf& btf) {
   const unsigned long flag = kernel_is_at_least(6, 18) ? 1UL << 4 : 1UL << 3;
   return btf.has_function("resched_curr_lazy") ? flag | flag << 1 : flag;
-}
-
-// What libbpf said last explains a failure best.
-std::string last_words;
-
-int keep_last_words(libbpf_print_level level, const char* format, va_list args) {
-  if (level != LIBBPF_WARN) return 0;
-  std::array<char, 512> line{};
-  std::vsnprintf(line.data(), line.size(), format, args);
-  last_words = line.data();
-  while (!last_words.empty() && last_words.back() == '\n') last_words.pop_back();
-  return 0;
-}
-
-// From the first call on: what libbpf has to say is ours to pass on.
-const libbpf_print_fn_t before_us = libbpf_set_print(keep_last_words);
-
-std::unexpected<Error> load_failure(std::string_view tried, int code) {
-  if (code == EPERM || code == EACCES) {
-    return fail_errno(tried, "run as root, or with CAP_BPF and CAP_PERFMON", Exit::machine, code);
-  }
-  Error error =
-      fail_errno(tried, "`schedscope doctor` says what this machine can do", Exit::machine, code)
-          .error();
-  if (!last_words.empty()) error.wrong += " (" + last_words + ")";
-  return std::unexpected(std::move(error));
 }
 
 struct DestroySkeleton {
@@ -130,7 +103,7 @@ Probes::~Probes() = default;
 
 Result<void> Probes::State::open(const WitnessOptions& options) {
   skeleton.reset(record_bpf__open());
-  if (!skeleton) return load_failure("open the BPF programs", errno);
+  if (!skeleton) return bpf_failure("open the BPF programs", errno);
 
   cpus = static_cast<std::uint32_t>(libbpf_num_possible_cpus());
   bpf_map__set_max_entries(skeleton->maps.cpu_states, cpus);
@@ -158,12 +131,12 @@ Result<void> Probes::State::set_rules(const Rules& rules) {
   const std::uint8_t there = 1;
   for (const std::uint64_t id : rules.cgroups) {
     if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.selected_cgroups), &id, &there, BPF_ANY)) {
-      return load_failure("select a cgroup", errno);
+      return bpf_failure("select a cgroup", errno);
     }
   }
   for (std::uint32_t i = 0; i < rules.comms.size(); ++i) {
     if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.comm_globs), &i, &rules.comms[i], BPF_ANY)) {
-      return load_failure("select by name", errno);
+      return bpf_failure("select by name", errno);
     }
   }
   return {};
@@ -174,10 +147,10 @@ Result<void> Probes::State::make_rings(std::uint64_t bytes) {
   for (std::uint32_t cpu = 0; cpu < cpus; ++cpu) {
     Fd ring(
         bpf_map_create(BPF_MAP_TYPE_RINGBUF, "cpu_ring", 0, 0, static_cast<__u32>(bytes), nullptr));
-    if (!ring.valid()) return load_failure("make a ring for each CPU", errno);
+    if (!ring.valid()) return bpf_failure("make a ring for each CPU", errno);
     const int fd = ring.get();
     if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.rings), &cpu, &fd, BPF_ANY) != 0) {
-      return load_failure("hand a CPU its ring", errno);
+      return bpf_failure("hand a CPU its ring", errno);
     }
     contexts.push_back({.cpu = cpu, .take = &take});
     int failed = 0;
@@ -187,7 +160,7 @@ Result<void> Probes::State::make_rings(std::uint64_t bytes) {
     } else {
       failed = -ring_buffer__add(rings.get(), fd, take_record, &contexts.back());
     }
-    if (failed != 0) return load_failure("map a CPU's ring", failed);
+    if (failed != 0) return bpf_failure("map a CPU's ring", failed);
     ring_fds.push_back(std::move(ring));
   }
   return {};
@@ -199,7 +172,7 @@ Result<void> Probes::State::attach() {
     if (!bpf_program__autoload(program) || program == skeleton->progs.walk_tasks) continue;
     std::unique_ptr<bpf_link, DestroyLink> link(bpf_program__attach(program));
     if (!link) {
-      return load_failure(fmt::format("attach to {}", bpf_program__section_name(program)), errno);
+      return bpf_failure(fmt::format("attach to {}", bpf_program__section_name(program)), errno);
     }
     links.push_back(std::move(link));
   }
@@ -209,14 +182,14 @@ Result<void> Probes::State::attach() {
 Result<std::unique_ptr<Probes>> Probes::create(const WitnessOptions& options) {
   const auto bytes = ring_bytes_of(options);
   if (!bytes) return std::unexpected(bytes.error());
-  last_words.clear();
+  forget_libbpf_words();
   const auto btf = KernelBtf::load();
   if (!btf) return std::unexpected(btf.error());
   auto state = std::make_unique<State>();
   if (auto opened = state->open(options); !opened) return std::unexpected(opened.error());
   state->choose_programs(*btf);
   if (const int failed = record_bpf__load(state->skeleton.get()); failed != 0) {
-    return load_failure("load the BPF programs", -failed);
+    return bpf_failure("load the BPF programs", -failed);
   }
   if (auto set = state->set_rules(options.rules); !set) return std::unexpected(set.error());
   if (auto made = state->make_rings(*bytes); !made) return std::unexpected(made.error());
@@ -244,7 +217,7 @@ Result<void> Probes::drain(const Take& take) {
   state_->take = &take;
   const int failed = ring_buffer__consume(state_->rings.get());
   state_->take = nullptr;
-  if (failed < 0) return load_failure("read the CPUs' rings", -failed);
+  if (failed < 0) return bpf_failure("read the CPUs' rings", -failed);
   return {};
 }
 
@@ -266,9 +239,9 @@ Result<void> Probes::walk(std::uint16_t flag, const std::function<void(RecordVie
   state_->skeleton->bss->walk_flag = flag;
   const std::unique_ptr<bpf_link, DestroyLink> link(
       bpf_program__attach_iter(state_->skeleton->progs.walk_tasks, nullptr));
-  if (!link) return load_failure("walk the threads", errno);
+  if (!link) return bpf_failure("walk the threads", errno);
   const Fd walk(bpf_iter_create(bpf_link__fd(link.get())));
-  if (!walk.valid()) return load_failure("walk the threads", errno);
+  if (!walk.valid()) return bpf_failure("walk the threads", errno);
 
   std::vector<std::byte> buffer(sizeof(schedscope_task) * 512);
   std::size_t filled = 0;

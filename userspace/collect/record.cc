@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <memory>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -20,12 +22,13 @@ namespace {
 class Recordings {
  public:
   Recordings(const Options& options, Selection selection, EndSignals& signals,
-             std::optional<Command>& command)
+             std::optional<Command>& command, std::shared_ptr<Tally> tally)
       : options_(options),
         rest_(options),
         selection_(std::move(selection)),
         signals_(signals),
-        command_(command) {}
+        command_(command),
+        tally_(std::move(tally)) {}
 
   [[nodiscard]] Result<Outcome> run();
 
@@ -40,12 +43,13 @@ class Recordings {
   Selection selection_;
   EndSignals& signals_;
   std::optional<Command>& command_;
+  std::shared_ptr<Tally> tally_;
   std::set<std::uint32_t> selected_;
   std::uint64_t began_ns_ = Clocks::now_ns();
 };
 
 Result<Outcome> Recordings::next() {
-  return Recorder(rest_, selection_, signals_, command_, selected_).run();
+  return Recorder(rest_, selection_, signals_, command_, selected_, tally_).run();
 }
 
 std::chrono::nanoseconds Recordings::left() const {
@@ -111,9 +115,20 @@ Result<Outcome> Recordings::run() {
   return outcome;
 }
 
+// It counts everybody, and needs no other witness than the kernel's own notes.
+Result<void> check_tally(const Options& options) {
+  const bool selects = !options.pids.empty() || !options.tids.empty() || !options.cgroups.empty() ||
+                       !options.comms.empty();
+  if (!options.tally || options.flight) return {};
+  if (!selects && options.witnesses == Witnesses::bpf) return {};
+  return fail("record a tally alone", "it counts the whole machine, and no witness takes part",
+              "leave --pid, --tid, --cgroup, --comm and --witness out", Exit::usage);
+}
+
 }  // namespace
 
 Result<Outcome> record(const Options& options) {
+  if (auto possible = check_tally(options); !possible) return std::unexpected(possible.error());
   auto selection = Selection::from(options);
   if (!selection) return std::unexpected(selection.error());
   auto signals = EndSignals::create(options.flight.has_value());
@@ -124,7 +139,13 @@ Result<Outcome> record(const Options& options) {
     if (!prepared) return std::unexpected(prepared.error());
     command.emplace(std::move(*prepared));
   }
-  return Recordings(options, std::move(*selection), *signals, command).run();
+  std::shared_ptr<Tally> tally;
+  if (options.tally) {
+    auto made = Tally::create();
+    if (!made) return std::unexpected(made.error());
+    tally = std::move(*made);
+  }
+  return Recordings(options, std::move(*selection), *signals, command, std::move(tally)).run();
 }
 
 }  // namespace schedscope::collect

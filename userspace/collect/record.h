@@ -44,6 +44,7 @@ struct Options {
   std::vector<std::string> comms;    // globs: whose name matches at the time
   std::optional<std::chrono::nanoseconds> duration;
   std::optional<FlightOptions> flight;  // the files' names are that of `output` and a time
+  bool tally = false;  // count slices and stays in run queues; but for a flight, nothing else
   std::vector<std::string>
       command;                   // recorded with its children, unless other things are selected too
   bool whole_machine = false;    // with a command: record everything while it runs

@@ -30,6 +30,7 @@ using std::chrono::nanoseconds;
 constexpr milliseconds drain_every{25};
 // How often the clocks are read together, and a chunk is written at the latest.
 constexpr std::uint64_t flush_every_ns = 1'000'000'000;
+constexpr std::uint64_t tally_every_ns = 10'000'000'000;
 constexpr std::uint64_t chunk_bytes = 4 * 1024 * 1024;
 // The kernel times the probes until it has seen so many switches: the timing itself costs.
 constexpr std::uint64_t measured_switches = 20'000;
@@ -125,6 +126,10 @@ Result<void> Recorder::add_witnesses() {
     return fail("record what is in a cgroup or has a name by both witnesses",
                 "only BPF follows threads that come and go; the module takes those of the start",
                 "leave --witness out, or select by --pid, --tid or a command", Exit::usage);
+  }
+  if (is_tally_alone()) {
+    witnesses_.push_back(std::make_unique<NoEvents>(tally_));
+    return {};
   }
   if (options_.witnesses != Witnesses::module) {
     auto probes = Probes::create(options);
@@ -321,10 +326,20 @@ void Recorder::flush(bool even_if_small) {
   const bool due = last_drain_ns_ - flushed_ns_ >= flush_every_ns;
   if (!even_if_small && !due && writer_->pending_bytes() < chunk_bytes) return;
   read_clocks();
+  if (!flight_ && last_drain_ns_ - tallied_ns_ >= tally_every_ns) keep_tally();
   if (auto written = writer_->flush(last_drain_ns_ - settled_after_ns); !written) {
     warn(written.error().message());
   }
   flushed_ns_ = last_drain_ns_;
+}
+
+// What was counted so far: the last of these holds, and one is there if recording is cut off.
+void Recorder::keep_tally() {
+  if (!tally_) return;
+  const auto read =
+      tally_->read([this](RecordView record) { keep(capture::Writer::agent_source, record); });
+  if (!read) warn(read.error().message());
+  tallied_ns_ = last_drain_ns_;
 }
 
 void Recorder::read_clocks() {
@@ -413,6 +428,7 @@ Result<void> Recorder::end() {
   end_command();
   flush(true);
   if (flight_) tell_cgroups_again();
+  keep_tally();
   keep_stats();
   if (flight_) {
     finish_flight();

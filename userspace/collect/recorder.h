@@ -21,6 +21,7 @@
 #include "collect/record.h"
 #include "collect/selection.h"
 #include "collect/standing.h"
+#include "collect/tally.h"
 #include "collect/trigger.h"
 #include "collect/user_rings.h"
 #include "collect/witness.h"
@@ -31,14 +32,17 @@ namespace schedscope::collect {
 class Recorder {
  public:
   // A flight recorder makes one recording after the other. What they share: the signals, the
-  // command, if there is one, and who was selected by the end of the one before.
+  // command, if there is one, who was selected by the end of the one before, and the tally, which
+  // goes on; nullptr: none is wanted.
   Recorder(const Options& options, Selection selection, EndSignals& signals,
-           std::optional<Command>& command, std::set<std::uint32_t>& selected)
+           std::optional<Command>& command, std::set<std::uint32_t>& selected,
+           std::shared_ptr<Tally> tally)
       : options_(options),
         selection_(std::move(selection)),
         signals_(signals),
         command_(command),
-        selected_(selected) {}
+        selected_(selected),
+        tally_(std::move(tally)) {}
 
   [[nodiscard]] Result<Outcome> run();
 
@@ -59,6 +63,7 @@ class Recorder {
   void flush(bool even_if_small);
   void read_clocks();
   void keep_stats();
+  void keep_tally();
   void keep_stats_of(schedscope_cpu_stats& stats);
   void add_user_stats(schedscope_cpu_stats& stats) const;
   Result<void> walk(std::uint16_t flag);
@@ -86,6 +91,8 @@ class Recorder {
   void finish_flight();
   [[nodiscard]] bool is_triggered();
   [[nodiscard]] bool is_all_told();
+  // No event is recorded.
+  [[nodiscard]] bool is_tally_alone() const { return tally_ && !options_.flight; }
   [[nodiscard]] bool goes_on() const { return !machine_.trigger.empty() && !outcome_.interrupted; }
 
   const Options& options_;
@@ -93,6 +100,7 @@ class Recorder {
   EndSignals& signals_;
   std::optional<Command>& command_;
   std::set<std::uint32_t>& selected_;  // threads that are; only of a flight recorder
+  std::shared_ptr<Tally> tally_;
   Outcome outcome_;
   capture::Machine machine_;
   std::vector<std::unique_ptr<Witness>> witnesses_;  // one or two
@@ -109,6 +117,7 @@ class Recorder {
   std::set<std::uint32_t> processes_;  // that selected threads were seen in; only when filtering
   std::uint64_t last_drain_ns_ = 0;
   std::uint64_t flushed_ns_ = 0;
+  std::uint64_t tallied_ns_ = 0;
   std::uint64_t cpu_before_ns_ = 0;
   std::uint64_t told_lost_ = 0, untold_lost_ = 0;  // of the first witness's records
   bool measuring_ = false;

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "report/critical_path.h"
 #include "report/names.h"
+#include "report/tally.h"
 #include "report/story.h"
 
 namespace schedscope::report {
@@ -413,6 +414,7 @@ std::string json_report(const analysis::Report& report) {
     out["futexes"] = json::array();
     for (const auto& futex : report.futexes) out["futexes"].push_back(futex_json(report, futex));
   }
+  if (report.tallies) out["tally"] = tally_json(*report.tallies);
   out["findings"] = json::array();
   for (const auto& finding : report.findings) {
     out["findings"].push_back(finding_json(report, finding));

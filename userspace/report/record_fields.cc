@@ -126,6 +126,11 @@ constexpr std::array counts_fields = {FIELD(schedscope_counts, switches),
                                       FIELD(schedscope_counts, run_ns),
                                       FIELD(schedscope_counts, tid)};
 constexpr std::array hotplug_fields = {FIELD(schedscope_hotplug, of_cpu)};
+constexpr std::array tally_fields = {
+    FIELD(schedscope_tally, what),     FIELD(schedscope_tally, of_class),
+    FIELD(schedscope_tally, since_ns), FIELD(schedscope_tally, count),
+    FIELD(schedscope_tally, sum_ns),   FIELD(schedscope_tally, max_ns),
+    FIELD(schedscope_tally, hist)};
 
 #undef FIELD
 
@@ -174,6 +179,8 @@ std::span<const Field> fields_of(std::uint16_t kind) {
       return counts_fields;
     case SCHEDSCOPE_REC_HOTPLUG:
       return hotplug_fields;
+    case SCHEDSCOPE_REC_TALLY:
+      return tally_fields;
     default:
       return {};
   }

@@ -15,6 +15,7 @@
 #include "report/names.h"
 #include "report/story.h"
 #include "report/table.h"
+#include "report/tally.h"
 
 namespace schedscope::report {
 namespace {
@@ -33,6 +34,7 @@ class Text {
     if (options_.thread.empty()) {
       futexes();
       policies();
+      if (report_.tallies) out_ += tally_text(*report_.tallies, options_);
       cpus();
       user_threads();
     }
@@ -125,6 +127,7 @@ class Text {
       out_ += fmt::format("\nNo thread is named or numbered {}.\n", printable(options_.thread));
       return;
     }
+    if (rows.empty()) return;
     heading("Threads");
     Table table({{"thread", false, 99},
                  {"pid", true, 2},

@@ -38,6 +38,9 @@ constexpr std::array<Kind, SCHEDSCOPE_REC_MAX + 1> kinds = {{
     {"namespace", sizeof(schedscope_namespace)},
     {"counts", sizeof(schedscope_counts)},
     {"hotplug", sizeof(schedscope_hotplug)},
+    {"unknown", 0},
+    {"unknown", 0},
+    {"tally", sizeof(schedscope_tally)},
 }};
 
 constexpr std::array<std::string_view, SCHEDSCOPE_LOST_CAUSES> causes = {
