@@ -216,6 +216,13 @@ TEST(OutFile, AppearsWholeOrNotAtAll) {
   std::ifstream in(path);
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(in), {}), "whole");
   EXPECT_FALSE(OutFile::create(folder / "no" / "such"));
+  // As /dev/stdout is one.
+  std::filesystem::create_symlink(path, folder / "link");
+  auto through = OutFile::create(folder / "link");
+  ASSERT_TRUE(through && through->append("other") && through->commit());
+  EXPECT_TRUE(std::filesystem::is_symlink(folder / "link"));
+  std::ifstream again(path);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(again), {}), "other");
   if (std::filesystem::exists("/dev/full")) {
     auto full = OutFile::create("/dev/full");
     ASSERT_TRUE(full);

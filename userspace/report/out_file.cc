@@ -19,8 +19,10 @@ constexpr std::size_t buffer_bytes = 1 << 20;
 
 Result<OutFile> OutFile::create(const std::filesystem::path& path) {
   std::error_code ignored;
+  // Not the end of a symbolic link: /dev/stdout is one, and would be gone.
   const bool whole =
-      !std::filesystem::exists(path, ignored) || std::filesystem::is_regular_file(path, ignored);
+      !std::filesystem::exists(path, ignored) || (std::filesystem::is_regular_file(path, ignored) &&
+                                                  !std::filesystem::is_symlink(path, ignored));
   const std::filesystem::path part = whole ? path.string() + ".part" : std::string();
   const auto& target = whole ? part : path;
   Fd file(::open(target.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));

@@ -11,7 +11,8 @@
 namespace schedscope::report {
 
 // A file that appears whole or not at all: it is written beside its place and moved there by
-// commit(). A device or a pipe (/dev/stdout) is written to directly.
+// commit(). A device, a pipe and what a symbolic link leads to (/dev/stdout) are written to
+// directly.
 class OutFile {
  public:
   [[nodiscard]] static Result<OutFile> create(const std::filesystem::path& path);
