@@ -38,6 +38,8 @@
 #define SCHEDSCOPE_REC_USER_NAME	17
 #define SCHEDSCOPE_REC_USER_CARRIER	18
 #define SCHEDSCOPE_REC_FUTEX		19
+#define SCHEDSCOPE_REC_STACK		20
+#define SCHEDSCOPE_REC_FRAME		21
 #define SCHEDSCOPE_REC_CGROUP		22
 #define SCHEDSCOPE_REC_NAMESPACE	23
 #define SCHEDSCOPE_REC_COUNTS		24
@@ -489,6 +491,72 @@ struct schedscope_futex {
 	__u32 users;
 	__u32 type;
 	__u32 reserved;
+};
+
+#define SCHEDSCOPE_STACK_FRAMES_MAX	127 /* one with so many may be deeper */
+
+/* In the place of a stack's number: it has none, and why. */
+#define SCHEDSCOPE_STACK_NONE		0 /* a thread of the kernel has no user stack */
+#define SCHEDSCOPE_STACK_UNREADABLE	0xffffffff /* the kernel could not walk it */
+#define SCHEDSCOPE_STACK_NO_ROOM	0xfffffffe /* the recorder keeps no more different ones */
+#define SCHEDSCOPE_STACK_GONE		0xfffffffd /* its program, before its map could be read */
+#define SCHEDSCOPE_STACK_LAST		0xffffff00 /* no number of a stack is larger */
+
+/**
+ * struct schedscope_stack - where a thread goes to sleep; its switch follows. Only in a
+ *	recording that was asked for stacks
+ * @rec: header; the time and CPU of that switch
+ * @tid: thread
+ * @kernel: number of its stack in the kernel, or SCHEDSCOPE_STACK_*; the frames of each
+ *	number are told once, by REC_FRAME, later or earlier
+ * @user: likewise of its stack outside the kernel
+ * @reserved: 0
+ */
+struct schedscope_stack {
+	struct schedscope_rec rec;
+	__u32 tid;
+	__u32 kernel;
+	__u32 user;
+	__u32 reserved;
+};
+
+/* Flags of SCHEDSCOPE_REC_FRAME. */
+#define SCHEDSCOPE_FRAME_KERNEL		(1 << 0) /* of a stack in the kernel */
+#define SCHEDSCOPE_FRAME_IN_FILE	(1 << 1) /* @where is an offset in @file, else an address */
+
+#define SCHEDSCOPE_FRAME_SYMBOL_LEN	64
+#define SCHEDSCOPE_FRAME_FILE_LEN	60
+#define SCHEDSCOPE_BUILD_ID_LEN		20
+
+/**
+ * struct schedscope_frame - a frame of a stack, or a part of its texts
+ * @rec: header
+ * @where: in its file, or its address where no file is known; the first frame's next
+ *	instruction, the others' return address. In the kernel 0 when its symbol is known
+ * @symbol_offset: how far behind the begin of @symbol that is
+ * @stack: number of the stack
+ * @index: 0: the innermost frame
+ * @frames: how many that stack has
+ * @part: records of @part = 0, 1, … make up @symbol and @file, and are else the same
+ * @parts: how many
+ * @build_id_bytes: of @build_id, 0: none is known
+ * @build_id: of the file, NT_GNU_BUILD_ID
+ * @symbol: bytes as its table of symbols has them, NUL-padded, not trusted; empty: not known
+ * @file: path of the file as its process saw it, "[vdso]", or in the kernel the module; likewise
+ */
+struct schedscope_frame {
+	struct schedscope_rec rec;
+	__u64 where;
+	__u64 symbol_offset;
+	__u32 stack;
+	__u32 index;
+	__u32 frames;
+	__u32 part;
+	__u32 parts;
+	__u32 build_id_bytes;
+	__u8 build_id[SCHEDSCOPE_BUILD_ID_LEN];
+	__u8 symbol[SCHEDSCOPE_FRAME_SYMBOL_LEN];
+	__u8 file[SCHEDSCOPE_FRAME_FILE_LEN];
 };
 
 /* ---- /dev/schedscope ---- */

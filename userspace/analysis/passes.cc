@@ -13,7 +13,7 @@ constexpr std::array makers = {
     make_waits_behind,   make_off_cpu,    make_futexes,      make_cpus,          make_users,
     make_cgroups,        make_identities, make_conservation, make_overhead,      make_agreement,
     make_second_witness, make_inversions, make_wake_chains,  make_critical_path, make_tallies,
-    make_findings,
+    make_findings,       make_off_cpu_stacks,
 };
 
 }  // namespace

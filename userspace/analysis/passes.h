@@ -15,6 +15,7 @@ std::unique_ptr<Pass> make_preemptors(const Setup& setup);
 std::unique_ptr<Pass> make_wakers(const Setup& setup);
 std::unique_ptr<Pass> make_waits_behind(const Setup& setup);
 std::unique_ptr<Pass> make_off_cpu(const Setup& setup);
+std::unique_ptr<Pass> make_off_cpu_stacks(const Setup& setup);
 std::unique_ptr<Pass> make_futexes(const Setup& setup);
 std::unique_ptr<Pass> make_cpus(const Setup& setup);
 std::unique_ptr<Pass> make_users(const Setup& setup);

@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/error.h"
@@ -45,6 +46,56 @@ struct OffCpu {
   WakerKind waker = WakerKind::unknown;
   bool others = false;  // of more kinds than are kept: only count, ns and max_ns say something
   std::uint64_t count = 0, ns = 0, max_ns = 0;
+};
+
+// A frame of a stack. Texts are bytes, not trusted.
+struct Frame {
+  std::string symbol{};  // as its table of symbols has it; "" when not known
+  std::string file{};    // path; in the kernel the module, "" for the kernel itself
+  std::string build_id{};
+  std::uint64_t where = 0;  // in the file, else the address; 0: not told
+  std::uint64_t symbol_offset = 0;
+  bool kernel = false;
+  bool in_file = false;
+};
+
+// A thread's sleeps with the same stacks.
+struct OffCpuStack {
+  timeline::Stacks stacks{};
+  bool others = false;  // of more than are kept: only count, ns and max_ns say something
+  std::uint64_t count = 0, ns = 0, max_ns = 0;
+};
+
+struct Sleeps {
+  std::uint64_t count = 0, ns = 0;
+
+  void add(std::uint64_t more, std::uint64_t more_ns) {
+    count += more;
+    ns += more_ns;
+  }
+};
+
+// The sleeps that have no stack of one sort, by why; see SCHEDSCOPE_STACK_*.
+struct MissingStacks {
+  Sleeps unreadable{}, no_room{}, gone{};
+  Sleeps untold{};  // its number is there, and its frames are not: the capture was cut off
+};
+
+// What a capture with stacks says of them.
+struct StackReport {
+  std::vector<Frame> frames;  // each different one
+  // By number: a stack's frames, the innermost first.
+  std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> stacks;
+  Sleeps with{};  // whose stacks were recorded, even if one of the two is missing
+  MissingStacks kernel{}, user{};
+  Sleeps before{};  // that began before the recording or the reported span
+  Sleeps lost{};    // whose record is missing
+
+  // nullptr: there is none of that number.
+  [[nodiscard]] const std::vector<std::uint32_t>* find(std::uint32_t number) const {
+    const auto found = stacks.find(number);
+    return found == stacks.end() ? nullptr : &found->second;
+  }
 };
 
 // Who had a futex that others slept for, and where its time went meanwhile, by State.
@@ -94,8 +145,9 @@ struct ThreadReport {
   std::vector<Peer> preempted_by;   // most time first; ns: this thread's wait that followed
   std::vector<Peer> waited_behind;  // most time first; ns: of wait_ns, while this one ran there
   std::uint64_t waited_behind_unknown_ns = 0;  // the rest of wait_ns
-  std::vector<Peer> woken_by;   // most often first; ns: sleep and block that it ended
-  std::vector<OffCpu> off_cpu;  // most time first; the sum is sleep_ns + block_ns
+  std::vector<Peer> woken_by;               // most often first; ns: sleep and block that it ended
+  std::vector<OffCpu> off_cpu;              // most time first; the sum is sleep_ns + block_ns
+  std::vector<OffCpuStack> off_cpu_stacks;  // likewise, of the sleeps that have stacks
   Histogram slice_hist, wait_hist;
   AgainstNominal against_nominal;
   // The kernel's own counters between two readings, and what was recorded between the same
@@ -290,9 +342,10 @@ struct Report {
   // Threads that turned out to be in another cgroup than was told of last: a move was missed, and
   // their time since counts for the old one up to then.
   std::uint64_t cgroup_moves_missed = 0;
-  bool syscalls_known = false;       // the capture says in which system calls threads slept
-  std::vector<FutexReport> futexes;  // most time first, at most 100
-  std::uint64_t futex_ns = 0;        // sleeps for these and all others
+  bool syscalls_known = false;        // the capture says in which system calls threads slept
+  std::vector<FutexReport> futexes;   // most time first, at most 100
+  std::uint64_t futex_ns = 0;         // sleeps for these and all others
+  std::optional<StackReport> stacks;  // absent: they were not recorded
   std::vector<Finding> findings;
   std::optional<Tallies> tallies;
   // Only when it was asked for; an error when it cannot be told of that thread.

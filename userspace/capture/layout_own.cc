@@ -213,6 +213,29 @@ constexpr auto futex_fields = whole<schedscope_futex>(std::array{
     FIELD(schedscope_futex, reserved, plain),
 });
 
+constexpr auto stack_fields = whole<schedscope_stack>(std::array{
+    FLAGS,
+    FIELD(schedscope_stack, tid, dict),
+    FIELD(schedscope_stack, kernel, dict),
+    FIELD(schedscope_stack, user, dict),
+    FIELD(schedscope_stack, reserved, plain),
+});
+
+constexpr auto frame_fields = whole<schedscope_frame>(std::array{
+    FLAGS,
+    FIELD(schedscope_frame, where, delta),
+    FIELD(schedscope_frame, symbol_offset, plain),
+    FIELD(schedscope_frame, stack, delta),
+    FIELD(schedscope_frame, index, delta),
+    FIELD(schedscope_frame, frames, plain),
+    FIELD(schedscope_frame, part, plain),
+    FIELD(schedscope_frame, parts, plain),
+    FIELD(schedscope_frame, build_id_bytes, plain),
+    FIELD(schedscope_frame, build_id, bytes),
+    FIELD(schedscope_frame, symbol, bytes),
+    FIELD(schedscope_frame, file, bytes),
+});
+
 constexpr auto cgroup_fields = whole<schedscope_cgroup>(std::array{
     FLAGS,
     FIELD(schedscope_cgroup, cgroup_id, delta),
@@ -293,6 +316,10 @@ std::span<const OwnField> fields_of(std::uint16_t kind) {
       return user_name_fields;
     case SCHEDSCOPE_REC_FUTEX:
       return futex_fields;
+    case SCHEDSCOPE_REC_STACK:
+      return stack_fields;
+    case SCHEDSCOPE_REC_FRAME:
+      return frame_fields;
     case SCHEDSCOPE_REC_CGROUP:
       return cgroup_fields;
     case SCHEDSCOPE_REC_NAMESPACE:

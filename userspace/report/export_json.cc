@@ -40,6 +40,14 @@ void put_text(std::string& out, const std::byte* at, std::size_t bytes) {
   out += '"';
 }
 
+void put_hex(std::string& out, const std::byte* at, std::size_t bytes) {
+  out += '"';
+  for (std::size_t i = 0; i < bytes; ++i) {
+    fmt::format_to(std::back_inserter(out), "{:02x}", static_cast<unsigned>(at[i]));
+  }
+  out += '"';
+}
+
 void put_field(std::string& out, const Field& field, const std::byte* at) {
   const auto number = [&](auto value) { fmt::format_to(std::back_inserter(out), "{}", value); };
   switch (field.type) {
@@ -55,6 +63,8 @@ void put_field(std::string& out, const Field& field, const std::byte* at) {
       return number(value_at<std::uint64_t>(at));
     case FieldType::text:
       return put_text(out, at, field.bytes);
+    case FieldType::bytes:
+      return put_hex(out, at, field.bytes);
     case FieldType::u32_list:
       return put_list<std::uint32_t>(out, at, field.bytes);
     case FieldType::u64_list:

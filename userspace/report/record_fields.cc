@@ -34,6 +34,11 @@ constexpr FieldType type_of() {
   Field {                                                                                  \
     #name, type_of<decltype(record::name)>(), offsetof(record, name), sizeof(record::name) \
   }
+// Of an array that is no text.
+#define BYTES(record, name)                                               \
+  Field {                                                                 \
+    #name, FieldType::bytes, offsetof(record, name), sizeof(record::name) \
+  }
 
 constexpr std::array switch_fields = {
     FIELD(schedscope_switch, prev_tid),      FIELD(schedscope_switch, next_tid),
@@ -115,6 +120,15 @@ constexpr std::array futex_fields = {
     FIELD(schedscope_futex, value), FIELD(schedscope_futex, owner),
     FIELD(schedscope_futex, users), FIELD(schedscope_futex, type)};
 
+constexpr std::array stack_fields = {FIELD(schedscope_stack, tid), FIELD(schedscope_stack, kernel),
+                                     FIELD(schedscope_stack, user)};
+constexpr std::array frame_fields = {
+    FIELD(schedscope_frame, where),    FIELD(schedscope_frame, symbol_offset),
+    FIELD(schedscope_frame, stack),    FIELD(schedscope_frame, index),
+    FIELD(schedscope_frame, frames),   FIELD(schedscope_frame, part),
+    FIELD(schedscope_frame, parts),    FIELD(schedscope_frame, build_id_bytes),
+    BYTES(schedscope_frame, build_id), FIELD(schedscope_frame, symbol),
+    FIELD(schedscope_frame, file)};
 constexpr std::array cgroup_fields = {
     FIELD(schedscope_cgroup, cgroup_id), FIELD(schedscope_cgroup, at),
     FIELD(schedscope_cgroup, path_bytes), FIELD(schedscope_cgroup, part)};
@@ -133,6 +147,7 @@ constexpr std::array tally_fields = {
     FIELD(schedscope_tally, hist)};
 
 #undef FIELD
+#undef BYTES
 
 }  // namespace
 
@@ -171,6 +186,10 @@ std::span<const Field> fields_of(std::uint16_t kind) {
       return user_name_fields;
     case SCHEDSCOPE_REC_FUTEX:
       return futex_fields;
+    case SCHEDSCOPE_REC_STACK:
+      return stack_fields;
+    case SCHEDSCOPE_REC_FRAME:
+      return frame_fields;
     case SCHEDSCOPE_REC_CGROUP:
       return cgroup_fields;
     case SCHEDSCOPE_REC_NAMESPACE:

@@ -214,7 +214,8 @@ void KernelTimeline::depart(ThreadIndex prev, const Departure& departure, std::u
   track.waker_timer = false;
 }
 
-// What a thread sleeps in and for. A record of its futex stands right before its switch.
+// What a thread sleeps in and for. A record of its futex and one of its stacks stand right before
+// its switch.
 void KernelTimeline::fall_asleep(const Cpu& cpu, ThreadIndex prev, const schedscope_switch& record,
                                  std::uint64_t t) {
   Track& track = tracks_[prev];
@@ -223,10 +224,20 @@ void KernelTimeline::fall_asleep(const Cpu& cpu, ThreadIndex prev, const schedsc
     track.syscall = {.number = record.resched_tid,
                      .compat = (record.rec.flags & SCHEDSCOPE_SWITCH_COMPAT) != 0};
   }
+  track.has_stacks = cpu.stacks_tid == record.prev_tid && cpu.stacks_at == record.rec.time_ns;
+  if (track.has_stacks) stacks_.insert_or_assign(prev, cpu.stacks);
   track.has_futex = cpu.futex_tid == record.prev_tid && cpu.futex_at == record.rec.time_ns;
   if (!track.has_futex) return;
   futexes_.insert_or_assign(prev, cpu.futex);
   for (Sink* sink : sinks_) sink->futex_wait(prev, cpu.futex, t);
+}
+
+void KernelTimeline::on_stack(const schedscope_stack& record) {
+  if (record.rec.cpu == SCHEDSCOPE_CPU_NONE) return;
+  Cpu& cpu = cpu_at(record.rec.cpu);
+  cpu.stacks_tid = record.tid;
+  cpu.stacks_at = record.rec.time_ns;
+  cpu.stacks = {.kernel = record.kernel, .user = record.user};
 }
 
 void KernelTimeline::on_futex(const schedscope_futex& record) {
@@ -340,6 +351,7 @@ void KernelTimeline::give_out(ThreadIndex thread, std::uint64_t until, bool end_
                .waker_timer = woken && track.waker_timer,
                .syscall = i == 0 && off ? track.syscall : Syscall{},
                .futex = i == 0 && off && track.has_futex ? &futexes_.at(thread) : nullptr,
+               .stacks = i == 0 && off && track.has_stacks ? &stacks_.at(thread) : nullptr,
                .begin_cut = i == 0 && track.cut,
                .end_cut = last && end_cut});
   }

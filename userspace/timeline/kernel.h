@@ -44,6 +44,7 @@ class KernelTimeline {
   void on_exec(const schedscope_exec& record, std::uint64_t t);
   void on_migrate(const schedscope_migrate& record);
   void on_futex(const schedscope_futex& record);
+  void on_stack(const schedscope_stack& record);
   void on_task(const schedscope_task& record, std::uint64_t t);
   void on_namespace(const schedscope_namespace& record);
   void on_hotplug(const schedscope_hotplug& record, std::uint64_t t);
@@ -101,6 +102,7 @@ class KernelTimeline {
     bool same_at_end = false;  // the walk at the end read the same state
     bool waker_timer = false;
     bool has_futex = false;        // that of the first segment is in futexes_
+    bool has_stacks = false;       // likewise in stacks_
     Syscall syscall{};             // that the first segment is in
     ThreadIndex waker = no_index;  // who ended the first segment
     std::uint64_t gaps_seen = 0;
@@ -121,6 +123,10 @@ class KernelTimeline {
     std::uint32_t futex_tid = 0;
     std::uint64_t futex_at = 0;
     Futex futex{};
+    // Likewise with its stacks.
+    std::uint32_t stacks_tid = 0;
+    std::uint64_t stacks_at = 0;
+    Stacks stacks{};
   };
 
   Cpu& cpu_at(std::uint16_t cpu) {
@@ -210,6 +216,7 @@ class KernelTimeline {
   Gaps gaps_;
   std::unordered_map<ThreadIndex, Slice> held_;
   std::unordered_map<ThreadIndex, Futex> futexes_;
+  std::unordered_map<ThreadIndex, Stacks> stacks_;
   std::vector<std::uint64_t> misses_;  // when; a gap told of later may explain them
   std::uint64_t old_misses_ = 0;
 };

@@ -81,6 +81,9 @@ void Timeline::State::add(RecordView record) {
     case SCHEDSCOPE_REC_FUTEX:
       kernel.on_futex(record.as<schedscope_futex>());
       break;
+    case SCHEDSCOPE_REC_STACK:
+      kernel.on_stack(record.as<schedscope_stack>());
+      break;
     case SCHEDSCOPE_REC_TASK:
       // The walks read while other records flow, and their stamps need not be in order.
       now = std::max(now, record.time_ns());

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <string>
 #include <string_view>
+
+#include "uapi/schedscope.h"
 
 namespace schedscope::timeline {
 
@@ -112,6 +115,14 @@ struct Futex {
   ThreadIndex owner = no_index;  // who has it, when that is known: a thread of the same process
 };
 
+// Numbers of the stacks that a thread went to sleep with, see struct schedscope_stack.
+struct Stacks {
+  std::uint32_t kernel = SCHEDSCOPE_STACK_NONE;
+  std::uint32_t user = SCHEDSCOPE_STACK_NONE;
+
+  friend auto operator<=>(const Stacks&, const Stacks&) = default;
+};
+
 // A stretch of a thread's time off the CPU (wait, sleep, block) or of which nothing is known.
 struct Span {
   ThreadIndex thread = no_index;
@@ -119,10 +130,11 @@ struct Span {
   std::uint16_t cpu = 0;  // where it last ran, SCHEDSCOPE_CPU_NONE when not known
   std::uint64_t begin_ns = 0;
   std::uint64_t end_ns = 0;
-  ThreadIndex waker = no_index;  // sleep, block: who ended it; no_index: idle CPU, or not known
-  bool waker_timer = false;      // the timer interrupt ended it
-  Syscall syscall{};             // sleep, block: in which call
-  const Futex* futex = nullptr;  // sleep: for which; valid during the call
+  ThreadIndex waker = no_index;    // sleep, block: who ended it; no_index: idle CPU, or not known
+  bool waker_timer = false;        // the timer interrupt ended it
+  Syscall syscall{};               // sleep, block: in which call
+  const Futex* futex = nullptr;    // sleep: for which; valid during the call
+  const Stacks* stacks = nullptr;  // sleep, block: with which; likewise
   bool begin_cut = false;
   bool end_cut = false;
 };
