@@ -8,6 +8,7 @@
 #include "report/critical_path.h"
 #include "report/names.h"
 #include "report/tally.h"
+#include "report/stacks.h"
 #include "report/story.h"
 
 namespace schedscope::report {
@@ -260,7 +261,7 @@ json ends_json(const std::vector<std::uint64_t>& counts) {
   return out;
 }
 
-json thread_json(const analysis::ThreadReport& thread) {
+json thread_json(const analysis::Report& report, const analysis::ThreadReport& thread) {
   json out = identity_json(thread);
   out["run_ns"] = thread.run_ns;
   out["wait_ns"] = thread.wait_ns;
@@ -287,6 +288,7 @@ json thread_json(const analysis::ThreadReport& thread) {
   out["waited_behind_unknown_ns"] = thread.waited_behind_unknown_ns;
   out["woken_by"] = peers_json(thread.woken_by);
   out["off_cpu"] = off_cpu_json(thread.off_cpu);
+  if (report.stacks) out["off_cpu_stacks"] = off_cpu_stacks_json(report, thread.off_cpu_stacks);
   out["slice_hist"] = histogram_json(thread.slice_hist);
   out["wait_hist"] = histogram_json(thread.wait_hist);
   if (thread.judge) {
@@ -397,7 +399,7 @@ std::string json_report(const analysis::Report& report) {
   if (!overhead.empty()) out["overhead"] = std::move(overhead);
   out["syscalls_known"] = report.syscalls_known;
   out["threads"] = json::array();
-  for (const auto& thread : report.threads) out["threads"].push_back(thread_json(thread));
+  for (const auto& thread : report.threads) out["threads"].push_back(thread_json(report, thread));
   out["policies"] = json::array();
   for (const auto& policy : report.policies) out["policies"].push_back(policy_json(policy));
   out["cpus"] = json::array();
@@ -409,6 +411,7 @@ std::string json_report(const analysis::Report& report) {
   }
   out["user_threads"] = json::array();
   for (const auto& user : report.user_threads) out["user_threads"].push_back(user_json(user));
+  if (report.stacks) out["stacks"] = stacks_json(*report.stacks);
   if (report.futex_ns != 0) {
     out["futex_ns"] = report.futex_ns;
     out["futexes"] = json::array();

@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "report/names.h"
+#include "report/stacks.h"
 #include "report/story.h"
 #include "report/table.h"
 #include "report/tally.h"
@@ -32,6 +33,7 @@ class Text {
     findings();
     options_.by_cgroup ? cgroups() : threads();
     if (options_.thread.empty()) {
+      slept_at();
       futexes();
       policies();
       if (report_.tallies) out_ += tally_text(*report_.tallies, options_);
@@ -236,6 +238,7 @@ class Text {
     }
     peers("woken by", "after", thread.woken_by);
     off_cpu(thread);
+    if (report_.stacks) out_ += slept_at_text(*report_.stacks, thread, options_);
     histogram("slice length", thread.slice_hist);
     histogram("wait length", thread.wait_hist);
   }
@@ -321,6 +324,12 @@ class Text {
     out_ += table.text(options_.width, options_.color);
     more(shown, thread.off_cpu.size(), "kinds");
     out_ += "\n";
+  }
+
+  void slept_at() {
+    if (!report_.stacks) return;
+    heading("Where threads slept");
+    out_ += slept_at_text(report_, options_);
   }
 
   // One row for each owner, one for the sleeps that have none that is known.
