@@ -36,4 +36,13 @@ static __always_inline void *reserve_here(const struct here *here, __u16 kind, _
 	return reserve(here->state, here->cpu, here->now, kind, size, here->interruptible);
 }
 
+/* A record whose size only the probe knows, with its header filled in; it is copied. */
+static __always_inline void output_here(const struct here *here, void *rec, __u64 size)
+{
+	void *ring = ring_for_one(here->state, here->cpu, here->interruptible);
+
+	if (!ring || bpf_ringbuf_output(ring, rec, size, BPF_RB_NO_WAKEUP))
+		count_lost(here->state, here->now);
+}
+
 #endif /* _SCHEDSCOPE_HERE_BPF_H */

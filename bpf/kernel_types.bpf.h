@@ -116,6 +116,8 @@ struct task_struct {
 	struct sched_dl_entity dl;
 	struct sched_info sched_info;
 	struct task_struct *real_parent;
+	struct task_struct *group_leader;
+	__u64 self_exec_id;
 	struct signal_struct *signal;
 	struct list_head thread_node;
 	struct css_set *cgroups;

@@ -22,6 +22,7 @@
 #include "ring.bpf.h"
 #include "rules.bpf.h"
 #include "slice_end.bpf.h"
+#include "stacks.bpf.h"
 #include "task.bpf.h"
 #include "twice.bpf.h"
 #include "uapi/schedscope.h"
@@ -138,6 +139,8 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	introduce(&here, next);
 	if (selected && prev->pid && !preempt && prev_state)
 		flags |= note_sleep(&here, prev, prev_state, &resched_tid);
+	if (with_stacks && selected && prev->pid && !preempt && prev_state && !last)
+		send_stack(ctx, &here, prev);
 	if (selected && prev->pid && (last || !here.state->clocks_apart_ns))
 		send_counts(&here, prev, last ? 0 : SCHEDSCOPE_COUNTS_BEGIN);
 	note_in(here.state, next, here.now);
@@ -519,5 +522,20 @@ int walk_tasks(struct bpf_iter__task *ctx)
 	bpf_seq_write(ctx->meta->seq, &rec, sizeof(rec));
 	if (walk_flag == SCHEDSCOPE_TASK_BEGIN)
 		walk_namespace(ctx->meta->seq, task);
+	return 0;
+}
+
+/* Written for each task of a walk that is told which: who has its tid now. */
+SEC("iter/task")
+int tell_image(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct process_image image = {};
+
+	if (!task)
+		return 0;
+	image.start_ns = task->group_leader->start_time;
+	image.exec_number = task->self_exec_id;
+	bpf_seq_write(ctx->meta->seq, &image, sizeof(image));
 	return 0;
 }

@@ -120,6 +120,17 @@ static __always_inline void count_produced(struct cpu_state *state, bool interru
 		state->produced++;
 }
 
+/* The ring for one more record, which is counted as produced; NULL when it must be lost. */
+static __always_inline void *ring_for_one(struct cpu_state *state, __u32 cpu, bool interruptible)
+{
+	void *ring = bpf_map_lookup_elem(&rings, &cpu);
+
+	count_produced(state, interruptible);
+	if (ring && state->gap_count && !mark_gap(ring, state, cpu))
+		return NULL;
+	return ring;
+}
+
 /*
  * Room for one record in this CPU's ring with its header filled in, or NULL, counted.
  * The caller submits with submit().
@@ -127,13 +138,10 @@ static __always_inline void count_produced(struct cpu_state *state, bool interru
 static __always_inline void *reserve(struct cpu_state *state, __u32 cpu, __u64 now, __u16 kind,
 				     __u64 size, bool interruptible)
 {
-	void *ring = bpf_map_lookup_elem(&rings, &cpu);
+	void *ring = ring_for_one(state, cpu, interruptible);
 	void *rec = NULL;
 
-	count_produced(state, interruptible);
 	if (!ring)
-		goto lost;
-	if (state->gap_count && !mark_gap(ring, state, cpu))
 		goto lost;
 	rec = bpf_ringbuf_reserve(ring, size, 0);
 	if (!rec)

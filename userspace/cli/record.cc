@@ -149,6 +149,8 @@ void add_record(CLI::App& app, Run& run) {
       "Only histograms of slices and waits, counted in the kernel; beside --flight, too");
   verb->add_option("--ring", options.ring_bytes, "Bytes of each CPU's ring, a power of two")
       ->transform(CLI::AsSizeValue(false));
+  verb->add_flag("--stacks", options.stacks,
+                 "With where each thread goes to sleep: its stacks, in the kernel and outside");
   verb->add_flag("--all", options.whole_machine, "With a command: the whole machine while it runs");
   verb->add_option("command", options.command, "A command to run and record (after --)");
   verb->positionals_at_end();

@@ -35,6 +35,11 @@ struct Selected {
 };
 constexpr std::uint32_t selected_by_id = 1;
 
+// And with bpf/stacks.bpf.h.
+struct Image {
+  std::uint64_t start_ns, exec_number;
+};
+
 // Which flags of a thread ask it to leave its CPU. BTF does not say their numbers: x86 had its own
 // until it took the generic ones in 6.18. Where preemption can be lazy (PREEMPT_RT's patches, and
 // 6.13 on, by commit 26baa1f1c4bd) a request that waits for the tick has a flag of its own.
@@ -91,6 +96,7 @@ struct Probes::State {
     std::uint64_t recursion = 0, preempted = 0;
   };
   [[nodiscard]] Misses misses() const;
+  [[nodiscard]] bool is_probe(const bpf_program* program) const;
   Result<void> open(const WitnessOptions& options);
   void choose_programs(const KernelBtf& btf);
   Result<void> set_rules(const Rules& rules);
@@ -110,6 +116,8 @@ Result<void> Probes::State::open(const WitnessOptions& options) {
   bpf_map__set_max_entries(skeleton->maps.rings, cpus);
   skeleton->rodata->filtering = options.filtering;
   skeleton->rodata->rr_slice_ns = options.rr_slice_ns;
+  skeleton->rodata->with_stacks = options.stacks;
+  bpf_program__set_autoload(skeleton->progs.tell_image, options.stacks);
   skeleton->rodata->selects_cgroups = !options.rules.cgroups.empty();
   skeleton->rodata->comm_glob_count = static_cast<std::uint32_t>(options.rules.comms.size());
   return {};
@@ -166,10 +174,16 @@ Result<void> Probes::State::make_rings(std::uint64_t bytes) {
   return {};
 }
 
+// Else it is a walk, or not for this kernel.
+bool Probes::State::is_probe(const bpf_program* program) const {
+  return bpf_program__autoload(program) && program != skeleton->progs.walk_tasks &&
+         program != skeleton->progs.tell_image;
+}
+
 Result<void> Probes::State::attach() {
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skeleton->obj) {
-    if (!bpf_program__autoload(program) || program == skeleton->progs.walk_tasks) continue;
+    if (!is_probe(program)) continue;
     std::unique_ptr<bpf_link, DestroyLink> link(bpf_program__attach(program));
     if (!link) {
       return bpf_failure(fmt::format("attach to {}", bpf_program__section_name(program)), errno);
@@ -264,6 +278,22 @@ Result<void> Probes::walk(std::uint16_t flag, const std::function<void(RecordVie
   }
 }
 
+std::optional<ProcessImage> Probes::image_of(std::uint32_t pid) {
+  bpf_iter_link_info which{};
+  which.task.tid = pid;
+  LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &which, .link_info_len = sizeof(which));
+  const std::unique_ptr<bpf_link, DestroyLink> link(
+      bpf_program__attach_iter(state_->skeleton->progs.tell_image, &options));
+  if (!link) return std::nullopt;
+  const Fd walk(bpf_iter_create(bpf_link__fd(link.get())));
+  Image image{};
+  if (!walk.valid() || ::read(walk.get(), &image, sizeof(image)) != sizeof(image)) {
+    return std::nullopt;
+  }
+  return ProcessImage{.start_ns = image.start_ns,
+                      .exec_number = static_cast<std::uint32_t>(image.exec_number)};
+}
+
 CpuState Probes::State::cpu_state(std::uint32_t cpu) const {
   CpuState state{};
   bpf_map_lookup_elem(bpf_map__fd(skeleton->maps.cpu_states), &cpu, &state);
@@ -302,7 +332,7 @@ Probes::State::Measured Probes::State::program_times() const {
   bpf_object__for_each_program(program, skeleton->obj) {
     bpf_prog_info info{};
     __u32 bytes = sizeof(info);
-    if (!bpf_program__autoload(program) || program == skeleton->progs.walk_tasks) continue;
+    if (!is_probe(program)) continue;
     if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &bytes) != 0) continue;
     sum.run_ns += info.run_time_ns;
     sum.runs += info.run_cnt;

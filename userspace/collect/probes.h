@@ -25,6 +25,7 @@ class Probes final : public Witness {
   [[nodiscard]] Result<std::vector<schedscope_cpu_stats>> stats() override;
   void measure(bool on) override;
   [[nodiscard]] std::uint64_t measured_switches() const override;
+  [[nodiscard]] std::optional<ProcessImage> image_of(std::uint32_t pid) override;
   [[nodiscard]] const std::vector<std::string>& missing() const override;
   [[nodiscard]] std::uint64_t selection_failed() const override;
 

@@ -49,6 +49,7 @@ struct Options {
       command;                   // recorded with its children, unless other things are selected too
   bool whole_machine = false;    // with a command: record everything while it runs
   std::uint64_t ring_bytes = 0;  // of each CPU, power of two; 0: the default
+  bool stacks = false;           // with where threads go to sleep
   int command_stdout = -1;       // where the command's stdout goes; -1: ours
   // Of a flight recorder: a file was written, and recording goes on.
   std::function<void(const Outcome&)> written{};

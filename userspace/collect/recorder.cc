@@ -34,6 +34,8 @@ constexpr std::uint64_t tally_every_ns = 10'000'000'000;
 constexpr std::uint64_t chunk_bytes = 4 * 1024 * 1024;
 // The kernel times the probes until it has seen so many switches: the timing itself costs.
 constexpr std::uint64_t measured_switches = 20'000;
+// For the symbols of new files, at each drain.
+constexpr std::uint64_t symbols_budget_ns = 5'000'000;
 
 Result<Fd> make_timer() {
   Fd timer(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
@@ -121,7 +123,8 @@ Result<void> Recorder::add_witnesses() {
   const WitnessOptions options{.ring_bytes = options_.ring_bytes,
                                .filtering = selection_.filtering(),
                                .rules = selection_.rules(),
-                               .rr_slice_ns = machine_.rr_timeslice_ms * 1'000'000};
+                               .rr_slice_ns = machine_.rr_timeslice_ms * 1'000'000,
+                               .stacks = options_.stacks};
   if (options_.witnesses == Witnesses::both && !selection_.rules().empty()) {
     return fail("record what is in a cgroup or has a name by both witnesses",
                 "only BPF follows threads that come and go; the module takes those of the start",
@@ -130,6 +133,10 @@ Result<void> Recorder::add_witnesses() {
   if (is_tally_alone()) {
     witnesses_.push_back(std::make_unique<NoEvents>(tally_));
     return {};
+  }
+  if (options_.witnesses == Witnesses::module && options_.stacks) {
+    return fail("take stacks by the module", "only BPF can", "leave --witness or --stacks out",
+                Exit::usage);
   }
   if (options_.witnesses != Witnesses::module) {
     auto probes = Probes::create(options);
@@ -164,6 +171,7 @@ Result<void> Recorder::start_witnesses() {
 
 Result<void> Recorder::prepare() {
   machine_ = read_machine();
+  if (options_.stacks) prepare_stacks();
   machine_.command = fmt::format("{}", fmt::join(options_.command, " "));
   if (!cgroup_paths_.missing().empty()) machine_.missing.push_back(cgroup_paths_.missing());
   machine_.filter = selection_.description();
@@ -304,6 +312,10 @@ void Recorder::drain() {
   const std::uint64_t began = Clocks::now_ns();
   for (const auto& witness : witnesses_) {
     const auto drained = witness->drain([this](std::uint32_t, RecordView record) {
+      if (record.kind() == SCHEDSCOPE_REC_STACK) {
+        const schedscope_stack stack = stacks_->keep(record);
+        return keep(source_of(record), view_of(stack));
+      }
       keep(source_of(record), record);
       if (trigger_) trigger_->see(record);
     });
@@ -311,6 +323,7 @@ void Recorder::drain() {
   }
   user_rings_->drain(clocks_,
                      [this](std::uint64_t source, RecordView record) { keep(source, record); });
+  if (stacks_) stacks_->read_symbols(symbols_budget_ns);
   last_drain_ns_ = began;
   if (measuring_ && first().measured_switches() >= measured_switches) stop_measuring();
 }
@@ -327,6 +340,7 @@ void Recorder::flush(bool even_if_small) {
   if (!even_if_small && !due && writer_->pending_bytes() < chunk_bytes) return;
   read_clocks();
   if (!flight_ && last_drain_ns_ - tallied_ns_ >= tally_every_ns) keep_tally();
+  if (stacks_ && !flight_) tell_stacks(false);
   if (auto written = writer_->flush(last_drain_ns_ - settled_after_ns); !written) {
     warn(written.error().message());
   }
@@ -340,6 +354,24 @@ void Recorder::keep_tally() {
       tally_->read([this](RecordView record) { keep(capture::Writer::agent_source, record); });
   if (!read) warn(read.error().message());
   tallied_ns_ = last_drain_ns_;
+}
+
+void Recorder::prepare_stacks() {
+  KernelSymbols symbols = KernelSymbols::read();
+  if (symbols.empty()) {
+    machine_.missing.emplace_back(
+        "no names of the kernel's functions: /proc/kallsyms has no addresses "
+        "(kernel.kptr_restrict)");
+  }
+  stacks_.emplace(std::move(symbols), [this](std::uint32_t pid) { return first().image_of(pid); });
+}
+
+// A flight recorder tells all at its end: it cannot know which of them it will still have.
+void Recorder::tell_stacks(bool all) {
+  const auto take = [this](RecordView frame) { keep(capture::Writer::agent_source, frame); };
+  if (flight_) return stacks_->tell_all(Clocks::now_ns(), take);
+  if (all) stacks_->read_symbols(~0ULL);
+  stacks_->tell(Clocks::now_ns(), take);
 }
 
 void Recorder::read_clocks() {
@@ -426,6 +458,7 @@ Result<void> Recorder::end() {
     tell(fmt::format("no thread matched {}: nothing was recorded", printable(machine_.filter)));
   }
   end_command();
+  if (stacks_) tell_stacks(true);
   flush(true);
   if (flight_) tell_cgroups_again();
   keep_tally();

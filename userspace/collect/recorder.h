@@ -20,6 +20,7 @@
 #include "collect/ledger.h"
 #include "collect/record.h"
 #include "collect/selection.h"
+#include "collect/stacks.h"
 #include "collect/standing.h"
 #include "collect/tally.h"
 #include "collect/trigger.h"
@@ -72,6 +73,8 @@ class Recorder {
   [[nodiscard]] bool is_signalled();
   void end_command();
   void stop_measuring();
+  void prepare_stacks();
+  void tell_stacks(bool all);
   void finish_file();
   void warn(const std::string& text) {
     if (outcome_.warning.empty()) outcome_.warning = text;
@@ -112,6 +115,7 @@ class Recorder {
   capture::Writer* writer_ = nullptr;  // of the file, or of the flight
   Standing standing_;
   CgroupPaths cgroup_paths_;
+  std::optional<Stacks> stacks_;  // only when they are asked for
   Clocks clocks_;
   Fd timer_;
   std::set<std::uint32_t> processes_;  // that selected threads were seen in; only when filtering

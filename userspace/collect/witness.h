@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,11 +21,18 @@ struct Rules {
   [[nodiscard]] bool empty() const { return cgroups.empty() && comms.empty(); }
 };
 
+// A process as long as it runs one program.
+struct ProcessImage {
+  std::uint64_t start_ns = 0;     // the kernel's start_time of its first thread
+  std::uint32_t exec_number = 0;  // how many execve(2) came before it, by the kernel's count
+};
+
 struct WitnessOptions {
   std::uint64_t ring_bytes = 0;  // of each CPU: a power of two, at least a page; 0: the default
   bool filtering = false;        // only threads that select() names, their children, and …
   Rules rules{};                 // … those that these select, where the witness follows rules
   std::uint64_t rr_slice_ns = 0;
+  bool stacks = false;  // StackSamples, where the witness can
 };
 
 // A source of records, attached: the BPF probes, or the module's event stream. Both see the
@@ -60,6 +68,11 @@ class Witness {
   virtual void measure(bool on) = 0;
   // Switches of the machine while they were.
   [[nodiscard]] virtual std::uint64_t measured_switches() const = 0;
+
+  // Who has this pid now; nothing when nobody has, or the witness takes no stacks.
+  [[nodiscard]] virtual std::optional<ProcessImage> image_of(std::uint32_t /*pid*/) {
+    return std::nullopt;
+  }
 
   // What this kernel cannot tell, a sentence each.
   [[nodiscard]] virtual const std::vector<std::string>& missing() const = 0;
