@@ -2,11 +2,12 @@
 // page-sample [--gap] [--seconds S] [--threads N] OUT: writes a made-up capture that has something
 // of everything a report can show: spinners, sleepers, blockers, a ping-pong pair, threads that
 // fight for a lock, carriers of user threads, exits, cgroups and a move from one to another, a pid
-// namespace, names that try to break out of the page and, with --gap, a loss.
+// namespace, stacks, names that try to break out of the page and, with --gap, a loss.
 #include <linux/futex.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
@@ -86,6 +87,7 @@ class Sample {
   void make(int extra_threads) {
     people(extra_threads);
     clock();
+    frames();
     cgroups();
     tasks(SCHEDSCOPE_TASK_BEGIN);
     runtime();
@@ -267,6 +269,37 @@ class Sample {
     return capture::Writer::carrier_source + thread.tid;
   }
 
+  // Each thread sleeps in two places; the kernel's stack is always the same.
+  void stacks(std::uint16_t number) {
+    const Thread& thread = threads_[static_cast<std::size_t>(cpus_[number].current)];
+    auto record = make_record<schedscope_stack>(SCHEDSCOPE_REC_STACK, now_, number);
+    record.tid = thread.tid;
+    record.kernel = 1;
+    record.user = thread.switches % 5 == 0 ? SCHEDSCOPE_STACK_GONE
+                                           : 2 + static_cast<std::uint32_t>(thread.switches % 2);
+    keep(number, record);
+  }
+
+  void frames() {
+    const std::array<std::vector<std::string_view>, 3> all = {
+        {{"__schedule", "schedule", "do_syscall_64"},
+         {"<img src=x onerror=alert(1)>", "_ZN4pool4workEv", "main"},
+         {"read", "main"}}};
+    for (std::uint32_t stack = 0; stack < all.size(); ++stack) {
+      auto record = make_record<schedscope_frame>(SCHEDSCOPE_REC_FRAME, now_);
+      record.rec.flags = stack == 0 ? SCHEDSCOPE_FRAME_KERNEL : SCHEDSCOPE_FRAME_IN_FILE;
+      record.stack = stack + 1;
+      record.frames = static_cast<std::uint32_t>(all[stack].size());
+      record.parts = 1;
+      for (const std::string_view symbol : all[stack]) {
+        std::ranges::fill(record.symbol, 0);
+        symbol.copy(reinterpret_cast<char*>(record.symbol), sizeof(record.symbol));
+        writer_.add(capture::Writer::agent_source, view_of(record));
+        ++record.index;
+      }
+    }
+  }
+
   void user(std::uint16_t kind, const Thread& thread, std::uint64_t id) {
     auto record = make_record<schedscope_user>(kind, now_);
     record.tid = thread.tid;
@@ -290,6 +323,7 @@ class Sample {
                  std::uint32_t by = 0) {
     Cpu& cpu = cpus_[number];
     now_ += 600;
+    if (cpu.current >= 0 && (state == sleeping || state == blocked)) stacks(number);
     if (futex_) {
       futex_->rec.time_ns = now_;
       futex_->rec.cpu = number;

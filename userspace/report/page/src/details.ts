@@ -13,7 +13,7 @@ import type { AgainstNominal, Peer, ThreadReport, UserReport } from "./types";
 // A row of a ranked table: what, and its numbers; the bar is its share of the whole.
 interface Ranked {
   name: string | Node;
-  note?: string;
+  note?: string | Node;
   share?: number;
   numbers: (string | Node)[];
 }
@@ -84,6 +84,7 @@ export class Details {
     fill(this.box, h("dl", { class: "facts" }, ...facts.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])));
     this.ends(thread, theme);
     this.offCpu(thread);
+    this.sleptIn(thread);
     this.peers("Waited behind", "for", thread.waited_behind, thread.wait_ns, thread.waited_behind_unknown_ns);
     this.peers("Preempted by", "then waited", thread.preempted_by);
     this.peers("Woken by", "after", thread.woken_by);
@@ -170,6 +171,22 @@ export class Details {
         share: row.ns / Math.max(1, whole),
         numbers: [grouped(row.count), time(row.ns), cell === undefined || lane === undefined ? time(row.max_ns)
           : h("button", { type: "button", class: "link", title: exactNs(row.max_ns), click: () => this.showCell(thread, lane, cell) }, humanNs(row.max_ns))],
+      };
+    }), readTheme().accent);
+  }
+
+  // Where it slept: the innermost function first, that of the kernel when there is no other.
+  private sleptIn(thread: ThreadReport): void {
+    const whole = thread.sleep_ns + thread.block_ns;
+    this.ranked("Slept in", ["times", "time", "longest"], (thread.off_cpu_stacks ?? []).map((row) => {
+      const kernel = row.kernel ?? [`unknown kernel stack (${row.kernel_missing})`];
+      const user = row.user ?? (row.user_missing === undefined ? [] : [`unknown (${row.user_missing})`]);
+      const [name, ...callers] = row.user === undefined ? [...kernel, ...user] : user;
+      return {
+        name: row.others ? "other places" : name!,
+        ...(row.others ? {} : { note: h("span", { title: [...kernel.map((frame) => `${frame} [k]`), ...user].join("\n") }, callers.join(" < ") || "in the kernel") }),
+        share: row.ns / Math.max(1, whole),
+        numbers: [grouped(row.count), time(row.ns), time(row.max_ns)],
       };
     }), readTheme().accent);
   }

@@ -34,6 +34,18 @@ export interface CgroupReport {
   unknown_ns: Exact;
 }
 
+// Sleeps with the same stacks, the innermost frame first; why one is missing.
+export interface OffCpuStack {
+  others?: boolean;
+  user?: string[];
+  user_missing?: string;
+  kernel?: string[];
+  kernel_missing?: string;
+  count: number;
+  ns: number;
+  max_ns: number;
+}
+
 export interface FutexOwner {
   index: number;
   tid?: number;
@@ -111,6 +123,7 @@ export interface ThreadReport {
   waited_behind_unknown_ns: number;
   woken_by: Peer[];
   off_cpu: OffCpu[];
+  off_cpu_stacks?: OffCpuStack[];
   slice_hist: number[];
   wait_hist: number[];
 }
