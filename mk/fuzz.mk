@@ -7,7 +7,8 @@ FUZZ         := $(BUILD)/fuzz
 FUZZ_TARGETS := $(patsubst %_fuzz.cc,%,$(notdir $(wildcard userspace/*/*_fuzz.cc)))
 # Only what the targets need: all of it, with sanitizers, takes minutes to compile.
 FUZZ_SOURCES := $(filter-out %_test.cc %_fuzz.cc %_bench.cc,$(wildcard \
-  $(addprefix userspace/,base/*.cc schema/*.cc capture/*.cc collect/clocks.cc collect/user_ring.cc)))
+  $(addprefix userspace/,base/*.cc schema/*.cc capture/*.cc collect/clocks.cc collect/user_ring.cc \
+  collect/elf_symbols.cc)))
 FUZZ_OBJECTS := $(FUZZ_SOURCES:%.cc=$(FUZZ)/%.o)
 FUZZ_FLAGS   := -std=c++23 -O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined \
   -fno-sanitize-recover=undefined
@@ -20,7 +21,7 @@ $(FUZZ)/%.o: %.cc
 define fuzz_target
 $(FUZZ)/$(1): $(FUZZ)/$(patsubst %.cc,%.o,$(wildcard userspace/*/$(1)_fuzz.cc)) $(FUZZ_OBJECTS)
 	$$(call say,LINK,$$@)
-	$$(Q)$$(FUZZ_CXX) $$(FUZZ_FLAGS) -fsanitize=fuzzer -o $$@ $$^ -lfmt -lzstd -lz
+	$$(Q)$$(FUZZ_CXX) $$(FUZZ_FLAGS) -fsanitize=fuzzer -o $$@ $$^ -lfmt -lelf -lzstd -lz
 endef
 $(foreach target,$(FUZZ_TARGETS),$(eval $(call fuzz_target,$(target))))
 

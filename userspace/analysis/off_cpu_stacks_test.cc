@@ -139,6 +139,9 @@ TEST(Frames, PartsMakeUpATextInTheirOrder) {
   EXPECT_EQ(report.frames[0].symbol, name + "b");
   EXPECT_TRUE(told({frame(1, 0, 1, "b", 1, 2), frame(1, 0, 1, name, 0, 2)}).stacks.empty());
   EXPECT_TRUE(told({frame(1, 0, 1, name, 0, 3), frame(1, 0, 1, "b", 2, 3)}).stacks.empty());
+  const auto twice = {frame(1, 0, 1, name, 0, 3), frame(1, 0, 1, "b", 1, 3),
+                      frame(1, 0, 1, "b", 1, 3)};
+  EXPECT_TRUE(told(twice).stacks.empty());
 }
 
 TEST(Frames, TheSameFrameIsKeptOnce) {

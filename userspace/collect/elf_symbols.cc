@@ -19,6 +19,9 @@ namespace {
 // More functions than any program has: what a foreign file may make the recorder keep.
 constexpr std::size_t most_functions = 4U << 20;
 constexpr std::size_t longest_name = 4096;
+// Of a section. A file may be larger than memory, for it may have holes.
+constexpr std::uint64_t most_table_bytes = 256U << 20;
+constexpr std::uint64_t most_note_bytes = 64U << 10;
 
 struct EndElf {
   void operator()(Elf* elf) const { elf_end(elf); }
@@ -50,6 +53,13 @@ std::string build_id_in(Elf* elf, const GElf_Phdr& notes) {
   return "";
 }
 
+bool has_names(Elf* elf, std::uint32_t section) {
+  GElf_Shdr header;
+  Elf_Scn* names = elf_getscn(elf, section);
+  return names != nullptr && gelf_getshdr(names, &header) != nullptr &&
+         header.sh_size <= most_table_bytes;
+}
+
 bool is_function(const GElf_Sym& symbol) {
   const int type = GELF_ST_TYPE(symbol.st_info);
   return (type == STT_FUNC || type == STT_GNU_IFUNC) && symbol.st_shndx != SHN_UNDEF;
@@ -66,7 +76,8 @@ ElfFile::ElfFile(int fd) {
     if (gelf_getphdr(elf.get(), static_cast<int>(i), &header) == nullptr) return;
     if (header.p_type == PT_LOAD) {
       segments_.push_back({header.p_offset, header.p_filesz, header.p_vaddr});
-    } else if (header.p_type == PT_NOTE && build_id_.empty()) {
+    } else if (header.p_type == PT_NOTE && header.p_filesz <= most_note_bytes &&
+               build_id_.empty()) {
       build_id_ = build_id_in(elf.get(), header);
     }
   }
@@ -98,6 +109,7 @@ bool ElfFile::take_table(int fd, std::uint32_t section_type) {
        section = elf_nextscn(elf.get(), section)) {
     GElf_Shdr header;
     if (gelf_getshdr(section, &header) == nullptr || header.sh_type != section_type) continue;
+    if (header.sh_size > most_table_bytes || !has_names(elf.get(), header.sh_link)) return false;
     Elf_Data* data = elf_getdata(section, nullptr);
     if (data == nullptr || header.sh_entsize == 0) return false;
     const std::size_t entries =
