@@ -524,18 +524,3 @@ int walk_tasks(struct bpf_iter__task *ctx)
 		walk_namespace(ctx->meta->seq, task);
 	return 0;
 }
-
-/* Written for each task of a walk that is told which: who has its tid now. */
-SEC("iter/task")
-int tell_image(struct bpf_iter__task *ctx)
-{
-	struct task_struct *task = ctx->task;
-	struct process_image image = {};
-
-	if (!task)
-		return 0;
-	image.start_ns = task->group_leader->start_time;
-	image.exec_number = task->self_exec_id;
-	bpf_seq_write(ctx->meta->seq, &image, sizeof(image));
-	return 0;
-}

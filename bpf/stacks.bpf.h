@@ -16,6 +16,7 @@
 #include "here.bpf.h"
 #include "off_cpu.bpf.h"
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
 
 const volatile bool with_stacks = false;
 
@@ -81,6 +82,21 @@ static __always_inline void send_stack(void *ctx, const struct here *here,
 	sample->kernel_frames = kernel / sizeof(__u64);
 	sample->user_frames = user / sizeof(__u64);
 	output_here(here, sample, bytes);
+}
+
+/* Written for each task of a walk that is told which: who has its tid now. */
+SEC("iter/task")
+int tell_image(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct process_image image = {};
+
+	if (!task)
+		return 0;
+	image.start_ns = task->group_leader->start_time;
+	image.exec_number = task->self_exec_id;
+	bpf_seq_write(ctx->meta->seq, &image, sizeof(image));
+	return 0;
 }
 
 #endif /* _SCHEDSCOPE_STACKS_BPF_H */

@@ -37,7 +37,7 @@ std::string without_parameters(std::string name) {
 }  // namespace
 
 std::string demangled(std::string_view symbol) {
-  const std::string name(symbol);
+  std::string name(symbol);
   if (!symbol.starts_with("_Z") || symbol.size() > longest) return name;
   const auto references =
       std::ranges::count_if(symbol, [](char byte) { return byte == 'S' || byte == 'T'; });

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "base/file.h"
 
@@ -52,7 +53,7 @@ KernelSymbols::KernelSymbols(std::string_view kallsyms) : names_(1, '\0') {
     }
     functions_.push_back({line->address, name, module});
   }
-  std::ranges::stable_sort(functions_, {}, &Function::address);
+  std::ranges::sort(functions_, {}, [](const Function& f) { return std::pair(f.address, f.name); });
 }
 
 KernelSymbols KernelSymbols::read() {

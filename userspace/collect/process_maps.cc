@@ -27,9 +27,9 @@ std::optional<CodeMap> parse_line(std::string_view line) {
       !take_number(line, minor, 16, ' ')) {
     return {};
   }
-  const auto inode_end = std::min(line.find(' '), line.size());
-  std::from_chars(line.data(), line.data() + inode_end, map.inode);
-  line.remove_prefix(inode_end);
+  const std::string_view inode = line.substr(0, line.find(' '));
+  std::from_chars(inode.data(), inode.data() + inode.size(), map.inode);
+  line.remove_prefix(inode.size());
   line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
   map.device = major << 32 | minor;
   map.path = line;

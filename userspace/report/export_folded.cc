@@ -25,17 +25,18 @@ std::string part(std::string text) {
 }  // namespace
 
 std::string folded(const analysis::Report& report) {
+  if (!report.stacks) return "";
+  const analysis::StackReport& stacks = *report.stacks;
   std::map<std::string, std::uint64_t> lines;  // threads of one name are one
   for (const auto& thread : report.threads) {
     for (const auto& row : thread.off_cpu_stacks) {
       std::string line =
           part(thread.who.comm.empty() ? label(thread.who) : printable(thread.who.comm));
       if (row.others) line += ";(others)";
-      for (const auto& name : std::views::reverse(frame_labels(*report.stacks, row.stacks.user))) {
+      for (const auto& name : std::views::reverse(frame_labels(stacks, row.stacks.user))) {
         line += ";" + part(name);
       }
-      for (const auto& name :
-           std::views::reverse(frame_labels(*report.stacks, row.stacks.kernel))) {
+      for (const auto& name : std::views::reverse(frame_labels(stacks, row.stacks.kernel))) {
         line += ";" + part(name) + "_[k]";
       }
       lines[std::move(line)] += row.ns;

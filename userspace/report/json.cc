@@ -288,7 +288,8 @@ json thread_json(const analysis::Report& report, const analysis::ThreadReport& t
   out["waited_behind_unknown_ns"] = thread.waited_behind_unknown_ns;
   out["woken_by"] = peers_json(thread.woken_by);
   out["off_cpu"] = off_cpu_json(thread.off_cpu);
-  if (report.stacks) out["off_cpu_stacks"] = off_cpu_stacks_json(report, thread.off_cpu_stacks);
+  if (report.stacks)
+    out["off_cpu_stacks"] = off_cpu_stacks_json(*report.stacks, thread.off_cpu_stacks);
   out["slice_hist"] = histogram_json(thread.slice_hist);
   out["wait_hist"] = histogram_json(thread.wait_hist);
   if (thread.judge) {

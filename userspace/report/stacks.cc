@@ -123,7 +123,7 @@ std::vector<std::string> frame_labels(const StackReport& stacks, std::uint32_t n
   return labels;
 }
 
-json off_cpu_stacks_json(const analysis::Report& report,
+json off_cpu_stacks_json(const StackReport& stacks,
                          const std::vector<analysis::OffCpuStack>& rows) {
   json out = json::array();
   for (const auto& row : rows) {
@@ -131,8 +131,8 @@ json off_cpu_stacks_json(const analysis::Report& report,
     if (row.others) {
       one["others"] = true;
     } else {
-      put_stack(one, "user", *report.stacks, row.stacks.user);
-      put_stack(one, "kernel", *report.stacks, row.stacks.kernel);
+      put_stack(one, "user", stacks, row.stacks.user);
+      put_stack(one, "kernel", stacks, row.stacks.kernel);
     }
     one["count"] = row.count;
     one["ns"] = row.ns;
@@ -180,6 +180,8 @@ std::string stack_words(const StackReport& stacks) {
 }
 
 std::string slept_at_text(const analysis::Report& report, const TextOptions& options) {
+  if (!report.stacks) return "";
+  const StackReport& stacks = *report.stacks;
   struct Place {
     const analysis::ThreadReport* thread;
     const analysis::OffCpuStack* row;
@@ -188,8 +190,10 @@ std::string slept_at_text(const analysis::Report& report, const TextOptions& opt
   for (const auto& thread : report.threads) {
     for (const auto& row : thread.off_cpu_stacks) places.push_back({&thread, &row});
   }
-  std::ranges::stable_sort(places,
-                           [](const Place& a, const Place& b) { return a.row->ns > b.row->ns; });
+  // By time; where that is the same, as the threads come.
+  std::ranges::sort(places, [](const Place& a, const Place& b) {
+    return std::tuple(b.row->ns, a.thread, a.row) < std::tuple(a.row->ns, b.thread, b.row);
+  });
   // The other columns take no more than this.
   const std::size_t room = std::max<std::size_t>(options.width, 84) - 60;
   Table table({{"thread", false, 9},
@@ -200,14 +204,14 @@ std::string slept_at_text(const analysis::Report& report, const TextOptions& opt
   const std::size_t shown = options.top == 0 ? places.size() : std::min(options.top, places.size());
   for (std::size_t i = 0; i < shown; ++i) {
     const auto& [thread, row] = places[i];
-    table.row({label(thread->who), place_of(*report.stacks, *row, room), grouped(row->count),
+    table.row({label(thread->who), place_of(stacks, *row, room), grouped(row->count),
                human_ns(row->ns), human_ns(row->max_ns)});
   }
   std::string out = table.text(options.width, options.color);
   if (shown < places.size()) {
     out += fmt::format("  … and {} more; --top 0 shows all\n", grouped(places.size() - shown));
   }
-  return out + "  " + wrapped(stack_words(*report.stacks), options.width - 2, 2) + "\n";
+  return out + "  " + wrapped(stack_words(stacks), options.width - 2, 2) + "\n";
 }
 
 std::string slept_at_text(const StackReport& stacks, const analysis::ThreadReport& thread,

@@ -21,7 +21,7 @@ namespace schedscope::report {
 
 // A thread's, as `threads[].off_cpu_stacks` and the capture's as `stacks`.
 [[nodiscard]] nlohmann::ordered_json off_cpu_stacks_json(
-    const analysis::Report& report, const std::vector<analysis::OffCpuStack>& rows);
+    const analysis::StackReport& stacks, const std::vector<analysis::OffCpuStack>& rows);
 [[nodiscard]] nlohmann::ordered_json stacks_json(const analysis::StackReport& stacks);
 
 // What was recorded of how many sleeps, and why not of all.
