@@ -91,6 +91,7 @@ $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name $(notdir $*)_bpf >$@
 
 $(BUILD)/userspace/collect/probes.o: $(BUILD)/bpf/record.skel.h
+$(BUILD)/userspace/collect/interrupt_sums.o: $(BUILD)/bpf/record.skel.h
 
 # The names of system calls, as the kernel's headers have them.
 $(BUILD)/schema/syscalls_%.inc:

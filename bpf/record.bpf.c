@@ -18,6 +18,7 @@
 #include "filter.bpf.h"
 #include "here.bpf.h"
 #include "hotplug.bpf.h"
+#include "interrupts.bpf.h"
 #include "off_cpu.bpf.h"
 #include "ring.bpf.h"
 #include "rules.bpf.h"
@@ -128,6 +129,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	here.state->seen_switches++;
 	flags = take_cause(here.state, prev, preempt, prev_state, &resched_tid);
 	selected = is_selected(prev->pid);
+	interrupts_at_switch(&here, prev->pid, next->pid, selected);
 	if (!selected && !is_selected(next->pid)) {
 		if (last)
 			deselect(prev); /* it may have been */

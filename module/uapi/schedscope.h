@@ -42,7 +42,8 @@
 #define SCHEDSCOPE_REC_NAMESPACE	23
 #define SCHEDSCOPE_REC_COUNTS		24
 #define SCHEDSCOPE_REC_HOTPLUG		25
-#define SCHEDSCOPE_REC_MAX		25
+#define SCHEDSCOPE_REC_INTERRUPTS	26
+#define SCHEDSCOPE_REC_MAX		26
 
 /*
  * In the flags of any record: it is the second witness's. The first one's say the same; an
@@ -318,6 +319,35 @@ struct schedscope_hotplug {
 	struct schedscope_rec rec;
 	__u32 of_cpu;
 	__u32 reserved;
+};
+
+/* Flags of SCHEDSCOPE_REC_INTERRUPTS. */
+#define SCHEDSCOPE_INTERRUPTS_GOES_ON	(1 << 0) /* the slice does; else its switch follows */
+
+#define SCHEDSCOPE_TID_NONE		0xffffffff
+
+/**
+ * struct schedscope_interrupts - what interrupts took of a slice, or of idle time: there is none
+ *	where they took nothing
+ * @rec: header; the time and CPU of the switch that ended it, or of an interrupt during it;
+ *	SCHEDSCOPE_CPU_NONE for what went on when recording ended
+ * @hard_ns: time in hard interrupts
+ * @soft_ns: time in softirqs on top of the thread, without that of hard interrupts in them
+ * @for_ns: what part of the slice this is of: the one that ended at @rec.time_ns
+ * @tid: thread, 0 for idle; SCHEDSCOPE_TID_NONE: no switch of that CPU was seen
+ * @of_cpu: the CPU
+ * @hard_count: hard interrupts that ended in it
+ * @soft_count: softirqs likewise
+ */
+struct schedscope_interrupts {
+	struct schedscope_rec rec;
+	__u64 hard_ns;
+	__u64 soft_ns;
+	__u64 for_ns;
+	__u32 tid;
+	__u32 of_cpu;
+	__u32 hard_count;
+	__u32 soft_count;
 };
 
 /* Why records were lost: append-only. */

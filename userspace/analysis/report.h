@@ -81,6 +81,13 @@ struct AgainstNominal {
   }
 };
 
+// What interrupts took of run time.
+struct InterruptReport {
+  std::uint64_t irq_ns = 0, softirq_ns = 0;  // disjoint
+  std::uint64_t irqs = 0, softirqs = 0;
+  std::uint64_t unknown_ns = 0;  // run time of which it is not known
+};
+
 struct ThreadReport {
   timeline::Thread who;
   std::uint64_t run_ns = 0, wait_ns = 0, sleep_ns = 0, block_ns = 0, unknown_ns = 0, wall_ns = 0;
@@ -98,6 +105,7 @@ struct ThreadReport {
   std::vector<OffCpu> off_cpu;  // most time first; the sum is sleep_ns + block_ns
   Histogram slice_hist, wait_hist;
   AgainstNominal against_nominal;
+  std::optional<InterruptReport> interrupts;  // of run_ns; absent: not recorded
   // The kernel's own counters between two readings, and what was recorded between the same
   // two. Absent when the capture has no two readings.
   struct Judge {
@@ -141,6 +149,8 @@ struct SecondWitnessReport {
 struct CpuReport {
   std::uint16_t cpu = 0;
   std::uint64_t run_ns = 0, idle_ns = 0, off_ns = 0, unknown_ns = 0, switches = 0;
+  std::optional<InterruptReport> interrupts{};         // of run_ns and idle_ns
+  std::uint64_t idle_irq_ns = 0, idle_softirq_ns = 0;  // of them, of idle_ns
 };
 
 // The whole slices of all threads, while they had one policy.

@@ -244,6 +244,17 @@ constexpr auto hotplug_fields = whole<schedscope_hotplug>(std::array{
     FIELD(schedscope_hotplug, reserved, plain),
 });
 
+constexpr auto interrupts_fields = whole<schedscope_interrupts>(std::array{
+    FLAGS,
+    FIELD(schedscope_interrupts, hard_ns, plain),
+    FIELD(schedscope_interrupts, soft_ns, plain),
+    FIELD(schedscope_interrupts, for_ns, plain),
+    FIELD(schedscope_interrupts, tid, dict),
+    FIELD(schedscope_interrupts, of_cpu, plain),
+    FIELD(schedscope_interrupts, hard_count, plain),
+    FIELD(schedscope_interrupts, soft_count, plain),
+});
+
 #undef FLAGS
 #undef FIELD
 
@@ -290,11 +301,13 @@ std::span<const OwnField> fields_of(std::uint16_t kind) {
       return counts_fields;
     case SCHEDSCOPE_REC_HOTPLUG:
       return hotplug_fields;
+    case SCHEDSCOPE_REC_INTERRUPTS:
+      return interrupts_fields;
     default:
       return {};
   }
 }
-static_assert(SCHEDSCOPE_REC_MAX == SCHEDSCOPE_REC_HOTPLUG, "a new kind needs its fields here");
+static_assert(SCHEDSCOPE_REC_MAX == SCHEDSCOPE_REC_INTERRUPTS, "a new kind needs its fields here");
 
 // `earlier`: the kinds of smaller numbers.
 Kind own_kind(const Layout& earlier, std::uint16_t number) {

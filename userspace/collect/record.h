@@ -42,6 +42,7 @@ struct Options {
   std::vector<std::uint32_t> tids;
   std::vector<std::string> cgroups;  // paths below the cgroup2 mount: who is in it at the time
   std::vector<std::string> comms;    // globs: whose name matches at the time
+  bool interrupts = false;           // also what they take of slices
   std::optional<std::chrono::nanoseconds> duration;
   std::optional<FlightOptions> flight;  // the files' names are that of `output` and a time
   std::vector<std::string>

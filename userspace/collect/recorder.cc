@@ -120,7 +120,12 @@ Result<void> Recorder::add_witnesses() {
   const WitnessOptions options{.ring_bytes = options_.ring_bytes,
                                .filtering = selection_.filtering(),
                                .rules = selection_.rules(),
-                               .rr_slice_ns = machine_.rr_timeslice_ms * 1'000'000};
+                               .rr_slice_ns = machine_.rr_timeslice_ms * 1'000'000,
+                               .interrupts = options_.interrupts};
+  if (options_.interrupts && options_.witnesses == Witnesses::module) {
+    return fail("record interrupts by the module", "only BPF sums what they take",
+                "leave --witness out, or give --witness both", Exit::usage);
+  }
   if (options_.witnesses == Witnesses::both && !selection_.rules().empty()) {
     return fail("record what is in a cgroup or has a name by both witnesses",
                 "only BPF follows threads that come and go; the module takes those of the start",
@@ -146,6 +151,7 @@ Result<void> Recorder::add_witnesses() {
         "comes later is not recorded");
   }
   for (const std::string& text : first().missing()) machine_.missing.push_back(text);
+  if (options_.interrupts) machine_.extras.emplace_back("interrupts");
   return {};
 }
 
@@ -400,7 +406,7 @@ Result<void> Recorder::end() {
   drain();
   outcome_.end_ns = Clocks::now_ns();
   for (const auto& witness : witnesses_) {
-    witness->drain_gaps(
+    witness->drain_rest(
         [this](std::uint32_t, RecordView record) { keep(source_of(record), record); });
   }
   if (first().selection_failed() != 0) {

@@ -55,6 +55,7 @@ json machine_json(const capture::Machine& machine) {
   put(out, "command", machine.command);
   put(out, "filter", machine.filter);
   put(out, "trigger", machine.trigger);
+  if (!machine.extras.empty()) out["extras"] = texts(machine.extras);
   if (!machine.missing.empty()) out["missing"] = texts(machine.missing);
   return out;
 }
@@ -259,6 +260,15 @@ json ends_json(const std::vector<std::uint64_t>& counts) {
   return out;
 }
 
+void put_interrupts(json& out, const std::optional<analysis::InterruptReport>& interrupts) {
+  if (!interrupts) return;
+  out["irq_ns"] = interrupts->irq_ns;
+  out["softirq_ns"] = interrupts->softirq_ns;
+  out["irqs"] = interrupts->irqs;
+  out["softirqs"] = interrupts->softirqs;
+  out["interrupts_unknown_ns"] = interrupts->unknown_ns;
+}
+
 json thread_json(const analysis::ThreadReport& thread) {
   json out = identity_json(thread);
   out["run_ns"] = thread.run_ns;
@@ -272,6 +282,7 @@ json thread_json(const analysis::ThreadReport& thread) {
   if (thread.against_nominal.any()) {
     out["against_nominal"] = against_nominal_json(thread.against_nominal);
   }
+  put_interrupts(out, thread.interrupts);
   out["ends"] = ends_json(thread.ends);
   out["wait_p50_ns"] = thread.wait_p50_ns;
   out["wait_p99_ns"] = thread.wait_p99_ns;
@@ -309,8 +320,14 @@ json thread_json(const analysis::ThreadReport& thread) {
 }
 
 json cpu_json(const analysis::CpuReport& cpu) {
-  return {{"cpu", cpu.cpu},       {"run_ns", cpu.run_ns},         {"idle_ns", cpu.idle_ns},
-          {"off_ns", cpu.off_ns}, {"unknown_ns", cpu.unknown_ns}, {"switches", cpu.switches}};
+  json out = {{"cpu", cpu.cpu},       {"run_ns", cpu.run_ns},         {"idle_ns", cpu.idle_ns},
+              {"off_ns", cpu.off_ns}, {"unknown_ns", cpu.unknown_ns}, {"switches", cpu.switches}};
+  put_interrupts(out, cpu.interrupts);
+  if (cpu.interrupts) {
+    out["idle_irq_ns"] = cpu.idle_irq_ns;
+    out["idle_softirq_ns"] = cpu.idle_softirq_ns;
+  }
+  return out;
 }
 
 json cgroup_json(const analysis::CgroupReport& cgroup) {

@@ -126,6 +126,11 @@ constexpr std::array counts_fields = {FIELD(schedscope_counts, switches),
                                       FIELD(schedscope_counts, run_ns),
                                       FIELD(schedscope_counts, tid)};
 constexpr std::array hotplug_fields = {FIELD(schedscope_hotplug, of_cpu)};
+constexpr std::array interrupts_fields = {
+    FIELD(schedscope_interrupts, hard_ns),   FIELD(schedscope_interrupts, soft_ns),
+    FIELD(schedscope_interrupts, for_ns),    FIELD(schedscope_interrupts, tid),
+    FIELD(schedscope_interrupts, of_cpu),    FIELD(schedscope_interrupts, hard_count),
+    FIELD(schedscope_interrupts, soft_count)};
 
 #undef FIELD
 
@@ -174,6 +179,8 @@ std::span<const Field> fields_of(std::uint16_t kind) {
       return counts_fields;
     case SCHEDSCOPE_REC_HOTPLUG:
       return hotplug_fields;
+    case SCHEDSCOPE_REC_INTERRUPTS:
+      return interrupts_fields;
     default:
       return {};
   }

@@ -135,6 +135,8 @@ class Text {
                  {"sleep", true, 7},
                  {"block", true, 8},
                  {"unknown", true, 9},
+                 {"irq", true, 4},
+                 {"softirq", true, 4},
                  {"slices", true, 6},
                  {"wait p99 ≤", true, 5},
                  {"wait max", true, 11},
@@ -185,6 +187,7 @@ class Text {
     if (thread.who.identified && thread.who.nice != 0) {
       policy += fmt::format(" {:+}", thread.who.nice);
     }
+    const auto taken = thread.interrupts.value_or(analysis::InterruptReport{});
     return {label(thread.who),
             thread.who.pid == 0 ? "" : fmt::format("{}", thread.who.pid),
             std::move(policy),
@@ -194,6 +197,8 @@ class Text {
             time(thread.sleep_ns),
             time(thread.block_ns),
             time(thread.unknown_ns),
+            time(taken.irq_ns),
+            time(taken.softirq_ns),
             grouped(thread.slices),
             time(thread.wait_p99_ns),
             time(thread.wait_max_ns),
@@ -224,6 +229,7 @@ class Text {
       out_ += fmt::format("  nominal slice {}, longest stay {}\n\n", human_ns(thread.who.slice_ns),
                           human_ns(thread.slice_max_ns));
     }
+    if (thread.interrupts) interrupts(*thread.interrupts);
     against_nominal(thread.against_nominal);
     peers("preempted by", "then waited", thread.preempted_by);
     peers("waited behind", "for", thread.waited_behind);
@@ -235,6 +241,16 @@ class Text {
     off_cpu(thread);
     histogram("slice length", thread.slice_hist);
     histogram("wait length", thread.wait_hist);
+  }
+
+  void interrupts(const analysis::InterruptReport& taken) {
+    out_ += fmt::format("  interrupts took at least {} in {} hard ones and {} in {} softirqs",
+                        human_ns(taken.irq_ns), grouped(taken.irqs), human_ns(taken.softirq_ns),
+                        grouped(taken.softirqs));
+    if (taken.unknown_ns != 0) {
+      out_ += fmt::format("; of {} it is not known", human_ns(taken.unknown_ns));
+    }
+    out_ += "\n\n";
   }
 
   // Of the nominal slice, a quarter a row.
@@ -391,13 +407,16 @@ class Text {
                  {"idle", true, 7},
                  {"off", true, 8},
                  {"unknown", true, 9},
+                 {"irq", true, 5},
+                 {"softirq", true, 5},
                  {"switches", true, 6}});
     for (const auto& cpu : report_.cpus) {
+      const auto taken = cpu.interrupts.value_or(analysis::InterruptReport{});
       table.row({fmt::format("{}", cpu.cpu), human_ns(cpu.run_ns),
                  percent(static_cast<double>(cpu.run_ns),
                          static_cast<double>(cpu.run_ns + cpu.idle_ns + cpu.unknown_ns)),
-                 human_ns(cpu.idle_ns), time(cpu.off_ns), time(cpu.unknown_ns),
-                 grouped(cpu.switches)});
+                 human_ns(cpu.idle_ns), time(cpu.off_ns), time(cpu.unknown_ns), time(taken.irq_ns),
+                 time(taken.softirq_ns), grouped(cpu.switches)});
     }
     out_ += table.text(options_.width, options_.color);
   }

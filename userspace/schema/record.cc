@@ -38,6 +38,7 @@ constexpr std::array<Kind, SCHEDSCOPE_REC_MAX + 1> kinds = {{
     {"namespace", sizeof(schedscope_namespace)},
     {"counts", sizeof(schedscope_counts)},
     {"hotplug", sizeof(schedscope_hotplug)},
+    {"interrupts", sizeof(schedscope_interrupts)},
 }};
 
 constexpr std::array<std::string_view, SCHEDSCOPE_LOST_CAUSES> causes = {
