@@ -15,6 +15,7 @@
 
 #include "clock_step.h"
 #include "core_fixes.bpf.h"
+#include "eevdf.bpf.h"
 #include "filter.bpf.h"
 #include "here.bpf.h"
 #include "hotplug.bpf.h"
@@ -142,6 +143,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 		flags |= note_sleep(&here, prev, prev_state, &resched_tid);
 	if (selected && prev->pid && (last || !here.state->clocks_apart_ns))
 		send_counts(&here, prev, last ? 0 : SCHEDSCOPE_COUNTS_BEGIN);
+	eevdf_at_switch(&here, prev, next, selected, preempt || !prev_state);
 	note_in(here.state, next, here.now);
 	here.state->switches++;
 	rec = reserve_here(&here, SCHEDSCOPE_REC_SWITCH, sizeof(*rec));

@@ -43,7 +43,8 @@
 #define SCHEDSCOPE_REC_COUNTS		24
 #define SCHEDSCOPE_REC_HOTPLUG		25
 #define SCHEDSCOPE_REC_INTERRUPTS	26
-#define SCHEDSCOPE_REC_MAX		26
+#define SCHEDSCOPE_REC_EEVDF		27
+#define SCHEDSCOPE_REC_MAX		27
 
 /*
  * In the flags of any record: it is the second witness's. The first one's say the same; an
@@ -348,6 +349,44 @@ struct schedscope_interrupts {
 	__u32 of_cpu;
 	__u32 hard_count;
 	__u32 soft_count;
+};
+
+/* Flags of SCHEDSCOPE_REC_EEVDF: what is known of the thread; what is not is 0. */
+#define SCHEDSCOPE_EEVDF_IN		(1 << 0) /* it takes the CPU; else it leaves it */
+#define SCHEDSCOPE_EEVDF_DEADLINE	(1 << 1) /* @deadline, and @slice_ns */
+#define SCHEDSCOPE_EEVDF_LAG		(1 << 2) /* @lag */
+#define SCHEDSCOPE_EEVDF_QUEUE		(1 << 3) /* @queue_vruntime */
+#define SCHEDSCOPE_EEVDF_PROTECTED	(1 << 4) /* @protected_until */
+#define SCHEDSCOPE_EEVDF_OFF_QUEUE	(1 << 5) /* not in the queue: @lag is what it took along */
+#define SCHEDSCOPE_EEVDF_DELAYED	(1 << 6) /* it sleeps, and stays in the queue for its lag */
+#define SCHEDSCOPE_EEVDF_CUSTOM		(1 << 7) /* @slice_ns is its own, by sched_setattr(2) */
+
+/**
+ * struct schedscope_eevdf - where a fair thread stands as it leaves a CPU or takes it
+ * @rec: header; the time and CPU of that switch, which follows
+ * @vruntime: its virtual runtime. Virtual times are ns of a thread of nice 0: one of another
+ *	weight has the run time in them times 1048576 / @weight
+ * @deadline: the virtual time at which its request ends
+ * @lag: @queue_vruntime - @vruntime: what the scheduler owes it, negative: what it was given
+ *	too much; of one that has left the queue, the kernel's own, which is bounded
+ * @protected_until: the virtual time until which it is not to be preempted by an equal
+ * @queue_vruntime: of its queue: the average of all in it, by weight; of CFS its min_vruntime
+ * @slice_ns: how long a request is, real ns
+ * @weight: 1048576 is nice 0
+ * @tid: thread
+ * @reserved: 0
+ */
+struct schedscope_eevdf {
+	struct schedscope_rec rec;
+	__u64 vruntime;
+	__u64 deadline;
+	__s64 lag;
+	__u64 protected_until;
+	__u64 queue_vruntime;
+	__u32 slice_ns;
+	__u32 weight;
+	__u32 tid;
+	__u32 reserved;
 };
 
 /* Why records were lost: append-only. */

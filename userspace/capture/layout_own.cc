@@ -255,6 +255,19 @@ constexpr auto interrupts_fields = whole<schedscope_interrupts>(std::array{
     FIELD(schedscope_interrupts, soft_count, plain),
 });
 
+constexpr auto eevdf_fields = whole<schedscope_eevdf>(std::array{
+    FLAGS,
+    FIELD(schedscope_eevdf, tid, dict),
+    FIELD(schedscope_eevdf, vruntime, key, "tid"),
+    FIELD(schedscope_eevdf, deadline, key, "tid"),
+    FIELD(schedscope_eevdf, lag, key, "tid"),
+    FIELD(schedscope_eevdf, protected_until, key, "tid"),
+    FIELD(schedscope_eevdf, queue_vruntime, delta),
+    FIELD(schedscope_eevdf, slice_ns, key, "tid"),
+    FIELD(schedscope_eevdf, weight, key, "tid"),
+    FIELD(schedscope_eevdf, reserved, plain),
+});
+
 #undef FLAGS
 #undef FIELD
 
@@ -303,11 +316,13 @@ std::span<const OwnField> fields_of(std::uint16_t kind) {
       return hotplug_fields;
     case SCHEDSCOPE_REC_INTERRUPTS:
       return interrupts_fields;
+    case SCHEDSCOPE_REC_EEVDF:
+      return eevdf_fields;
     default:
       return {};
   }
 }
-static_assert(SCHEDSCOPE_REC_MAX == SCHEDSCOPE_REC_INTERRUPTS, "a new kind needs its fields here");
+static_assert(SCHEDSCOPE_REC_MAX == SCHEDSCOPE_REC_EEVDF, "a new kind needs its fields here");
 
 // `earlier`: the kinds of smaller numbers.
 Kind own_kind(const Layout& earlier, std::uint16_t number) {

@@ -125,6 +125,7 @@ struct Probes::State {
   [[nodiscard]] Misses misses() const;
   Result<void> open(const WitnessOptions& options);
   void choose_programs(const KernelBtf& btf, const WitnessOptions& options);
+  void add_missing_of_eevdf(const KernelBtf& btf);
   Result<void> set_rules(const Rules& rules);
   Result<void> make_rings(std::uint64_t bytes);
   Result<void> attach();
@@ -158,10 +159,24 @@ void Probes::State::choose_programs(const KernelBtf& btf, const WitnessOptions& 
   missing = what_is_missing({.timer = timer,
                              .need_resched = false,
                              .fair_slice = btf.has_field("sched_entity", "slice")});
+  if (options.eevdf) {
+    skeleton->rodata->eevdf_wanted = true;
+    add_missing_of_eevdf(btf);
+  }
   if (options.interrupts) {
     const auto untold = InterruptSums::choose_programs(*skeleton, btf);
     missing.insert(missing.end(), untold.begin(), untold.end());
     interrupts.emplace(*skeleton, cpus);
+  }
+}
+
+void Probes::State::add_missing_of_eevdf(const KernelBtf& btf) {
+  if (!btf.has_field("sched_entity", "deadline")) {
+    missing.emplace_back(
+        "no EEVDF: this kernel's fair scheduler (CFS) has a vruntime, and neither deadline nor "
+        "lag");
+  } else if (!btf.has_field("sched_entity", "custom_slice")) {
+    missing.emplace_back("no slices of a thread's own: this kernel has one for all");
   }
 }
 

@@ -121,10 +121,12 @@ Result<void> Recorder::add_witnesses() {
                                .filtering = selection_.filtering(),
                                .rules = selection_.rules(),
                                .rr_slice_ns = machine_.rr_timeslice_ms * 1'000'000,
-                               .interrupts = options_.interrupts};
-  if (options_.interrupts && options_.witnesses == Witnesses::module) {
-    return fail("record interrupts by the module", "only BPF sums what they take",
-                "leave --witness out, or give --witness both", Exit::usage);
+                               .interrupts = options_.interrupts,
+                               .eevdf = options_.eevdf};
+  if (options_.witnesses == Witnesses::module && (options_.interrupts || options_.eevdf)) {
+    return fail(fmt::format("record {} by the module",
+                            options_.interrupts ? "interrupts" : "EEVDF's state"),
+                "only BPF tells of it", "leave --witness out, or give --witness both", Exit::usage);
   }
   if (options_.witnesses == Witnesses::both && !selection_.rules().empty()) {
     return fail("record what is in a cgroup or has a name by both witnesses",
@@ -152,6 +154,7 @@ Result<void> Recorder::add_witnesses() {
   }
   for (const std::string& text : first().missing()) machine_.missing.push_back(text);
   if (options_.interrupts) machine_.extras.emplace_back("interrupts");
+  if (options_.eevdf) machine_.extras.emplace_back("eevdf");
   return {};
 }
 

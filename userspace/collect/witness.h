@@ -26,6 +26,7 @@ struct WitnessOptions {
   Rules rules{};                 // … those that these select, where the witness follows rules
   std::uint64_t rr_slice_ns = 0;
   bool interrupts = false;  // also what they take of slices; only by BPF
+  bool eevdf = false;       // also where fair threads stand at each switch; likewise
 };
 
 // A source of records, attached: the BPF probes, or the module's event stream. Both see the

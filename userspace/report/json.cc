@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "report/critical_path.h"
+#include "report/eevdf.h"
 #include "report/names.h"
 #include "report/story.h"
 
@@ -283,6 +284,7 @@ json thread_json(const analysis::ThreadReport& thread) {
     out["against_nominal"] = against_nominal_json(thread.against_nominal);
   }
   put_interrupts(out, thread.interrupts);
+  if (thread.eevdf) out["eevdf"] = eevdf_json(*thread.eevdf);
   out["ends"] = ends_json(thread.ends);
   out["wait_p50_ns"] = thread.wait_p50_ns;
   out["wait_p99_ns"] = thread.wait_p99_ns;

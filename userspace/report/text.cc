@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "report/eevdf.h"
 #include "report/names.h"
 #include "report/story.h"
 #include "report/table.h"
@@ -30,6 +31,7 @@ class Text {
     tell();
     findings();
     options_.by_cgroup ? cgroups() : threads();
+    eevdf();
     if (options_.thread.empty()) {
       futexes();
       policies();
@@ -265,6 +267,18 @@ class Text {
                  grouped(slices.all[i]), number(slices.expired[i])});
     }
     if (!table.empty()) out_ += table.text(options_.width, options_.color) + "\n";
+  }
+
+  void eevdf() {
+    std::vector<const ThreadReport*> rows;
+    for (const auto& thread : report_.threads) {
+      if (thread.eevdf && chosen(thread.who)) rows.push_back(&thread);
+    }
+    if (rows.empty()) return;
+    heading("Fair threads, by the scheduler's virtual time");
+    const std::size_t shown = limit(rows.size());
+    out_ += eevdf_table(std::span(rows).first(shown)).text(options_.width, options_.color);
+    more(shown, rows.size(), "threads");
   }
 
   void policies() {

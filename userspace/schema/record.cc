@@ -39,6 +39,7 @@ constexpr std::array<Kind, SCHEDSCOPE_REC_MAX + 1> kinds = {{
     {"counts", sizeof(schedscope_counts)},
     {"hotplug", sizeof(schedscope_hotplug)},
     {"interrupts", sizeof(schedscope_interrupts)},
+    {"eevdf", sizeof(schedscope_eevdf)},
 }};
 
 constexpr std::array<std::string_view, SCHEDSCOPE_LOST_CAUSES> causes = {
