@@ -92,6 +92,7 @@ $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 
 $(BUILD)/userspace/collect/probes.o: $(BUILD)/bpf/record.skel.h
 $(BUILD)/userspace/collect/tally.o: $(BUILD)/bpf/tally.skel.h
+$(BUILD)/userspace/collect/interrupt_sums.o: $(BUILD)/bpf/record.skel.h
 
 # The names of system calls, as the kernel's headers have them.
 $(BUILD)/schema/syscalls_%.inc:

@@ -37,19 +37,48 @@ struct sched_info {
 	__u64 last_queued;
 };
 
-struct rq {
-	__u64 clock;
+struct load_weight {
+	unsigned long weight;
 };
 
-struct cfs_rq {
-	struct rq *rq;
-};
+/* What of these two a kernel has, and under which name: see fair_fixes.bpf.h. */
+struct cfs_rq;
 
 struct sched_entity {
-	struct cfs_rq *cfs_rq;
+	struct load_weight load;
+	struct load_weight h_load;
+	unsigned int on_rq; /* u8 from 6.12 on, see on_cpu below */
+	unsigned char sched_delayed;
+	unsigned char rel_deadline;
+	unsigned char custom_slice;
 	__u64 exec_start;
 	__u64 sum_exec_runtime;
 	__u64 slice; /* from 6.6; see nominal_slice() */
+	__u64 vruntime;
+	__u64 deadline;
+	__s64 vlag;
+	__u64 vprot;
+	struct cfs_rq *cfs_rq;
+};
+
+struct rq;
+
+struct cfs_rq {
+	__u64 min_vruntime;
+	__u64 zero_vruntime;
+	__s64 avg_vruntime;
+	__s64 sum_w_vruntime;
+	__u64 avg_load;
+	__u64 sum_weight;
+	unsigned int sum_shift;
+	struct sched_entity *curr;
+	struct sched_entity *h_curr;
+	struct rq *rq;
+};
+
+struct rq {
+	__u64 clock;
+	struct cfs_rq cfs;
 };
 
 struct sched_dl_entity {

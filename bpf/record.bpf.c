@@ -15,9 +15,11 @@
 
 #include "clock_step.h"
 #include "core_fixes.bpf.h"
+#include "eevdf.bpf.h"
 #include "filter.bpf.h"
 #include "here.bpf.h"
 #include "hotplug.bpf.h"
+#include "interrupts.bpf.h"
 #include "off_cpu.bpf.h"
 #include "ring.bpf.h"
 #include "rules.bpf.h"
@@ -129,6 +131,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	here.state->seen_switches++;
 	flags = take_cause(here.state, prev, preempt, prev_state, &resched_tid);
 	selected = is_selected(prev->pid);
+	interrupts_at_switch(&here, prev->pid, next->pid, selected);
 	if (!selected && !is_selected(next->pid)) {
 		if (last)
 			deselect(prev); /* it may have been */
@@ -143,6 +146,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 		send_stack(ctx, &here, prev);
 	if (selected && prev->pid && (last || !here.state->clocks_apart_ns))
 		send_counts(&here, prev, last ? 0 : SCHEDSCOPE_COUNTS_BEGIN);
+	eevdf_at_switch(&here, prev, next, selected, preempt || !prev_state);
 	note_in(here.state, next, here.now);
 	here.state->switches++;
 	rec = reserve_here(&here, SCHEDSCOPE_REC_SWITCH, sizeof(*rec));

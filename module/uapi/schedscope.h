@@ -44,6 +44,8 @@
 #define SCHEDSCOPE_REC_NAMESPACE	23
 #define SCHEDSCOPE_REC_COUNTS		24
 #define SCHEDSCOPE_REC_HOTPLUG		25
+#define SCHEDSCOPE_REC_INTERRUPTS	26
+#define SCHEDSCOPE_REC_EEVDF		27
 #define SCHEDSCOPE_REC_TALLY		28
 #define SCHEDSCOPE_REC_MAX		28
 
@@ -320,6 +322,73 @@ struct schedscope_namespace {
 struct schedscope_hotplug {
 	struct schedscope_rec rec;
 	__u32 of_cpu;
+	__u32 reserved;
+};
+
+/* Flags of SCHEDSCOPE_REC_INTERRUPTS. */
+#define SCHEDSCOPE_INTERRUPTS_GOES_ON	(1 << 0) /* the slice does; else its switch follows */
+
+#define SCHEDSCOPE_TID_NONE		0xffffffff
+
+/**
+ * struct schedscope_interrupts - what interrupts took of a slice, or of idle time: there is none
+ *	where they took nothing
+ * @rec: header; the time and CPU of the switch that ended it, or of an interrupt during it;
+ *	SCHEDSCOPE_CPU_NONE for what went on when recording ended
+ * @hard_ns: time in hard interrupts
+ * @soft_ns: time in softirqs on top of the thread, without that of hard interrupts in them
+ * @for_ns: what part of the slice this is of: the one that ended at @rec.time_ns
+ * @tid: thread, 0 for idle; SCHEDSCOPE_TID_NONE: no switch of that CPU was seen
+ * @of_cpu: the CPU
+ * @hard_count: hard interrupts that ended in it
+ * @soft_count: softirqs likewise
+ */
+struct schedscope_interrupts {
+	struct schedscope_rec rec;
+	__u64 hard_ns;
+	__u64 soft_ns;
+	__u64 for_ns;
+	__u32 tid;
+	__u32 of_cpu;
+	__u32 hard_count;
+	__u32 soft_count;
+};
+
+/* Flags of SCHEDSCOPE_REC_EEVDF: what is known of the thread; what is not is 0. */
+#define SCHEDSCOPE_EEVDF_IN		(1 << 0) /* it takes the CPU; else it leaves it */
+#define SCHEDSCOPE_EEVDF_DEADLINE	(1 << 1) /* @deadline, and @slice_ns */
+#define SCHEDSCOPE_EEVDF_LAG		(1 << 2) /* @lag */
+#define SCHEDSCOPE_EEVDF_QUEUE		(1 << 3) /* @queue_vruntime */
+#define SCHEDSCOPE_EEVDF_PROTECTED	(1 << 4) /* @protected_until */
+#define SCHEDSCOPE_EEVDF_OFF_QUEUE	(1 << 5) /* not in the queue: @lag is what it took along */
+#define SCHEDSCOPE_EEVDF_DELAYED	(1 << 6) /* it sleeps, and stays in the queue for its lag */
+#define SCHEDSCOPE_EEVDF_CUSTOM		(1 << 7) /* @slice_ns is its own, by sched_setattr(2) */
+
+/**
+ * struct schedscope_eevdf - where a fair thread stands as it leaves a CPU or takes it
+ * @rec: header; the time and CPU of that switch, which follows
+ * @vruntime: its virtual runtime. Virtual times are ns of a thread of nice 0: one of another
+ *	weight has the run time in them times 1048576 / @weight
+ * @deadline: the virtual time at which its request ends
+ * @lag: @queue_vruntime - @vruntime: what the scheduler owes it, negative: what it was given
+ *	too much; of one that has left the queue, the kernel's own, which is bounded
+ * @protected_until: the virtual time until which it is not to be preempted by an equal
+ * @queue_vruntime: of its queue: the average of all in it, by weight; of CFS its min_vruntime
+ * @slice_ns: how long a request is, real ns
+ * @weight: 1048576 is nice 0
+ * @tid: thread
+ * @reserved: 0
+ */
+struct schedscope_eevdf {
+	struct schedscope_rec rec;
+	__u64 vruntime;
+	__u64 deadline;
+	__s64 lag;
+	__u64 protected_until;
+	__u64 queue_vruntime;
+	__u32 slice_ns;
+	__u32 weight;
+	__u32 tid;
 	__u32 reserved;
 };
 

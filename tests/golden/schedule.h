@@ -26,6 +26,8 @@ struct Schedule {
   // Of each CPU; 0: the default. A schedule that asks for a small one means to lose records.
   std::uint64_t ring_bytes = 0;
   bool everywhere = false;  // it plays on other CPUs as well
+  bool interrupts = false;  // what they take is recorded, too, where BPF observes
+  bool eevdf = false;       // likewise, the virtual times of fair threads
 };
 
 // All of them, in the order in which they run.

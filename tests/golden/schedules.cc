@@ -10,7 +10,8 @@ namespace schedscope::golden {
   one(handoff) one(fifo_order) one(round_robin) one(deadline) one(yield) one(migrate)            \
       one(fair_equal) one(fair_weight) one(quota) one(sleeper) one(wakeup_preempt)               \
           one(wake_before_switch) one(short_lives) one(hotplug) one(inversion) one(starved_ring) \
-              one(fibers_alone) one(fibers_contended) one(fiber_hostage)
+              one(interrupted) one(virtual_time) one(fibers_alone) one(fibers_contended)         \
+                  one(fiber_hostage)
 
 #define DECLARE(name) extern const Schedule name;
 SCHEDULES(DECLARE)

@@ -32,6 +32,12 @@ void Trace::record(RecordView record) {
     case SCHEDSCOPE_REC_TASK:
       seen_active_.insert(record.as<schedscope_task>().tid);
       break;
+    case SCHEDSCOPE_REC_INTERRUPTS:
+      interrupts_.push_back(record.as<schedscope_interrupts>());
+      break;
+    case SCHEDSCOPE_REC_EEVDF:
+      eevdf_.push_back(record.as<schedscope_eevdf>());
+      break;
     case SCHEDSCOPE_REC_LOST: {
       const auto& lost = record.as<schedscope_lost>();
       gaps_.push_back({lost.rec.cpu, lost.begin_ns, lost.end_ns, lost.count});

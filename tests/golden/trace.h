@@ -35,6 +35,10 @@ class Trace final : public timeline::Sink {
     std::uint64_t begin_ns, end_ns, count;
   };
   [[nodiscard]] const std::vector<Gap>& gaps() const { return gaps_; }
+  // Where fair threads stood at each switch.
+  [[nodiscard]] const std::vector<schedscope_eevdf>& eevdf() const { return eevdf_; }
+  // What interrupts took, whoever was there.
+  [[nodiscard]] const std::vector<schedscope_interrupts>& interrupts() const { return interrupts_; }
 
   // Threads that the kernel runs and keeps from every probe: they get a CPU, but no probe is
   // called while they have it, not even as they leave it, nor does a walk find them. Some hosts
@@ -51,6 +55,8 @@ class Trace final : public timeline::Sink {
   std::vector<timeline::Span> spans_;
   std::vector<timeline::HostageSpan> hostages_;
   std::vector<Gap> gaps_;
+  std::vector<schedscope_interrupts> interrupts_;
+  std::vector<schedscope_eevdf> eevdf_;
   std::map<std::uint32_t, std::map<std::uint32_t, std::uint64_t>> arrivals_;  // by tid, by CPU
   std::set<std::uint32_t> seen_active_;  // left a CPU, woke somebody, was walked
 };

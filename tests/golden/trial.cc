@@ -81,6 +81,8 @@ Result<collect::Outcome> play(const Schedule& schedule, collect::Witnesses witne
   options.witnesses = witnesses;
   options.whole_machine = true;
   options.ring_bytes = schedule.ring_bytes;
+  options.interrupts = schedule.interrupts && witnesses != collect::Witnesses::module;
+  options.eevdf = schedule.eevdf && witnesses != collect::Witnesses::module;
   options.command = {"/proc/self/exe", "workload", std::string(schedule.name),
                      std::to_string(trial.cpu)};
   options.command_stdout = out.get();

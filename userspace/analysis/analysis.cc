@@ -35,6 +35,8 @@ class Fan final : public timeline::Sink {
     timeline::Slice part = slice;
     clip(part);
     if (part.end_cut) part.end = timeline::SliceEnd::unknown;
+    // Where in it the interrupts were is not told.
+    if (part.interrupts.any()) part.interrupts = {.unknown_ns = part.end_ns - part.begin_ns};
     for (Pass* pass : slices_.clipped) pass->slice(part);
   }
 

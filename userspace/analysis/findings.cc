@@ -21,6 +21,8 @@ constexpr std::uint64_t long_wait_ns = 50'000'000;
 constexpr std::uint64_t very_long_wait_ns = 500'000'000;
 constexpr std::uint64_t least_hostage_ns = 1'000'000;
 constexpr std::uint64_t least_contended_ns = 100'000'000;
+constexpr std::uint64_t least_interrupted_ns = 10'000'000;
+constexpr std::uint64_t least_interrupted_part = 20;  // of run time
 
 std::string name_of(const timeline::Thread& thread) {
   const std::string comm = printable(thread.comm);
@@ -80,6 +82,7 @@ class Findings final : public Pass {
   static void long_waits(Report& report);
   static void contention(Report& report);
   static void throttling(Report& report);
+  static void interrupted(Report& report);
 
   std::uint64_t hostage_spans_ = 0;
   std::vector<timeline::HostageSpan> longest_;
@@ -249,6 +252,29 @@ void Findings::throttling(Report& report) {
   std::move(found.begin(), found.end(), std::back_inserter(report.findings));
 }
 
+// Threads whose CPU time went to interrupts for a notable part.
+void Findings::interrupted(Report& report) {
+  std::vector<Finding> found;
+  for (const ThreadReport& t : report.threads) {
+    if (!t.interrupts || t.who.bystander) continue;
+    const std::uint64_t taken_ns = t.interrupts->irq_ns + t.interrupts->softirq_ns;
+    if (taken_ns < least_interrupted_ns || taken_ns * least_interrupted_part < t.run_ns) continue;
+    found.push_back(
+        {.kind = "interrupts",
+         .text = fmt::format("Of the {} that {} was on a CPU, interrupts took {} ({} %): {} in {} "
+                             "hard ones, {} in {} softirqs.",
+                             human_ns(t.run_ns), name_of(t.who), human_ns(taken_ns),
+                             100 * taken_ns / t.run_ns, human_ns(t.interrupts->irq_ns),
+                             t.interrupts->irqs, human_ns(t.interrupts->softirq_ns),
+                             t.interrupts->softirqs),
+         .severity = Severity::notice,
+         .thread = t.who.index,
+         .for_ns = taken_ns});
+  }
+  keep_costliest(found);
+  std::move(found.begin(), found.end(), std::back_inserter(report.findings));
+}
+
 void Findings::finish(Report& report) {
   trust(report);
   hostage_time(report);
@@ -256,6 +282,7 @@ void Findings::finish(Report& report) {
   long_waits(report);
   contention(report);
   throttling(report);
+  interrupted(report);
   std::sort(report.findings.begin(), report.findings.end(), costlier);
 }
 

@@ -18,6 +18,8 @@ std::unique_ptr<Pass> make_off_cpu(const Setup& setup);
 std::unique_ptr<Pass> make_off_cpu_stacks(const Setup& setup);
 std::unique_ptr<Pass> make_futexes(const Setup& setup);
 std::unique_ptr<Pass> make_cpus(const Setup& setup);
+std::unique_ptr<Pass> make_interrupts(const Setup& setup);  // nullptr: not recorded
+std::unique_ptr<Pass> make_eevdf(const Setup& setup);       // likewise
 std::unique_ptr<Pass> make_users(const Setup& setup);
 std::unique_ptr<Pass> make_cgroups(const Setup& setup);
 std::unique_ptr<Pass> make_identities(const Setup& setup);

@@ -132,6 +132,32 @@ struct AgainstNominal {
   }
 };
 
+// What interrupts took of run time.
+struct InterruptReport {
+  std::uint64_t irq_ns = 0, softirq_ns = 0;  // disjoint
+  std::uint64_t irqs = 0, softirqs = 0;
+  std::uint64_t unknown_ns = 0;  // run time of which it is not known
+};
+
+// What the scheduler owed a thread at one end of its slices, in virtual ns.
+struct LagReport {
+  std::uint64_t count = 0;
+  std::uint64_t p50_ns = 0, p99_ns = 0;  // of its absolute value; upper bounds, see metrics
+  std::int64_t least_ns = 0, most_ns = 0;
+};
+
+// A fair thread by the scheduler's own virtual times.
+struct EevdfReport {
+  LagReport lag_in, lag_out;
+  // Slices with both ends told: by whether the request that they began with was used up, and how
+  // much virtual time they took.
+  std::uint64_t before_deadline = 0, past_deadline = 0, vruntime_ns = 0;
+  std::uint64_t left_protected = 0;                  // runnable, before the end of its protection
+  std::uint64_t delayed = 0;                         // went to sleep and stayed in the queue
+  std::uint64_t slice_min_ns = 0, slice_max_ns = 0;  // of its requests; 0: not known
+  bool custom_slice = false;                         // the last one was its own
+};
+
 struct ThreadReport {
   timeline::Thread who;
   std::uint64_t run_ns = 0, wait_ns = 0, sleep_ns = 0, block_ns = 0, unknown_ns = 0, wall_ns = 0;
@@ -150,6 +176,8 @@ struct ThreadReport {
   std::vector<OffCpuStack> off_cpu_stacks;  // likewise, of the sleeps that have stacks
   Histogram slice_hist, wait_hist;
   AgainstNominal against_nominal;
+  std::optional<InterruptReport> interrupts;  // of run_ns; absent: not recorded
+  std::optional<EevdfReport> eevdf;           // absent: not recorded, or never a fair one
   // The kernel's own counters between two readings, and what was recorded between the same
   // two. Absent when the capture has no two readings.
   struct Judge {
@@ -193,6 +221,8 @@ struct SecondWitnessReport {
 struct CpuReport {
   std::uint16_t cpu = 0;
   std::uint64_t run_ns = 0, idle_ns = 0, off_ns = 0, unknown_ns = 0, switches = 0;
+  std::optional<InterruptReport> interrupts{};         // of run_ns and idle_ns
+  std::uint64_t idle_irq_ns = 0, idle_softirq_ns = 0;  // of them, of idle_ns
 };
 
 // The whole slices of all threads, while they had one policy.

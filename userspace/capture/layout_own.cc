@@ -267,6 +267,30 @@ constexpr auto hotplug_fields = whole<schedscope_hotplug>(std::array{
     FIELD(schedscope_hotplug, reserved, plain),
 });
 
+constexpr auto interrupts_fields = whole<schedscope_interrupts>(std::array{
+    FLAGS,
+    FIELD(schedscope_interrupts, hard_ns, plain),
+    FIELD(schedscope_interrupts, soft_ns, plain),
+    FIELD(schedscope_interrupts, for_ns, plain),
+    FIELD(schedscope_interrupts, tid, dict),
+    FIELD(schedscope_interrupts, of_cpu, plain),
+    FIELD(schedscope_interrupts, hard_count, plain),
+    FIELD(schedscope_interrupts, soft_count, plain),
+});
+
+constexpr auto eevdf_fields = whole<schedscope_eevdf>(std::array{
+    FLAGS,
+    FIELD(schedscope_eevdf, tid, dict),
+    FIELD(schedscope_eevdf, vruntime, key, "tid"),
+    FIELD(schedscope_eevdf, deadline, key, "tid"),
+    FIELD(schedscope_eevdf, lag, key, "tid"),
+    FIELD(schedscope_eevdf, protected_until, key, "tid"),
+    FIELD(schedscope_eevdf, queue_vruntime, delta),
+    FIELD(schedscope_eevdf, slice_ns, key, "tid"),
+    FIELD(schedscope_eevdf, weight, key, "tid"),
+    FIELD(schedscope_eevdf, reserved, plain),
+});
+
 constexpr auto tally_fields = whole<schedscope_tally>(std::array{
     FLAGS,
     FIELD(schedscope_tally, what, plain),
@@ -328,6 +352,10 @@ std::span<const OwnField> fields_of(std::uint16_t kind) {
       return counts_fields;
     case SCHEDSCOPE_REC_HOTPLUG:
       return hotplug_fields;
+    case SCHEDSCOPE_REC_INTERRUPTS:
+      return interrupts_fields;
+    case SCHEDSCOPE_REC_EEVDF:
+      return eevdf_fields;
     case SCHEDSCOPE_REC_TALLY:
       return tally_fields;
     default:

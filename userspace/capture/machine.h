@@ -28,6 +28,7 @@ struct Machine {
   std::vector<std::string> witnesses;  // "bpf", "module": by its stream or by its ledger
   // Whose records are in it: "bpf" or "module"; of two the second's bear SCHEDSCOPE_REC_SECOND.
   std::vector<std::string> streams;
+  std::vector<std::string> extras;   // recorded on demand only: "interrupts", "eevdf"
   std::vector<std::string> missing;  // what this kernel could not tell, a sentence each
   std::uint64_t start_ns = 0;        // CLOCK_MONOTONIC when recording began
   std::uint64_t ring_bytes = 0;      // of each CPU's ring

@@ -18,8 +18,8 @@ template <typename SomeMachine, typename Visit>
 void each_member(SomeMachine& machine, Visit visit) {
   auto& [kernel, kernel_build, hostname, cpus, cpus_online, hz, scheduler, sched_features,
          base_slice_ns, rr_timeslice_ms, preempt_model, autogroup, virtual_machine, clocksource,
-         recorder_pid, command, witnesses, streams, missing, start_ns, ring_bytes, trigger, filter,
-         agent_cpu_ns, measured_ns] = machine;
+         recorder_pid, command, witnesses, streams, extras, missing, start_ns, ring_bytes, trigger,
+         filter, agent_cpu_ns, measured_ns] = machine;
   visit("kernel", kernel);
   visit("kernel_build", kernel_build);
   visit("hostname", hostname);
@@ -38,6 +38,7 @@ void each_member(SomeMachine& machine, Visit visit) {
   visit("command", command);
   visit("witnesses", witnesses);
   visit("streams", streams);
+  visit("extras", extras);
   visit("missing", missing);
   visit("start_ns", start_ns);
   visit("ring_bytes", ring_bytes);

@@ -125,6 +125,10 @@ void add_record(CLI::App& app, Run& run) {
   verb->add_option("--comm", options.comms,
                    "Only threads whose name matches this glob, while it does")
       ->allow_extra_args(false);
+  verb->add_flag("--interrupts", options.interrupts,
+                 "Also what interrupts and softirqs take of each slice");
+  verb->add_flag("--eevdf", options.eevdf,
+                 "Also where fair threads stand at each switch: vruntime, deadline, lag");
   verb->add_option("--duration", arguments->duration, "For so long: 10, 1.5s, 250ms, 2m");
   auto* flight = verb->add_option(
       "--flight", arguments->flight,

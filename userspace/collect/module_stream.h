@@ -24,7 +24,7 @@ class ModuleStream final : public Witness {
   [[nodiscard]] Result<void> start() override;
   [[nodiscard]] Result<void> stop() override;
   [[nodiscard]] Result<void> drain(const Take& take) override;
-  void drain_gaps(const Take&) override {}
+  void drain_rest(const Take&) override {}
   [[nodiscard]] Result<void> walk(std::uint16_t flag,
                                   const std::function<void(RecordView)>& take) override;
   [[nodiscard]] Result<std::vector<schedscope_cpu_stats>> stats() override;

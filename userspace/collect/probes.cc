@@ -8,12 +8,15 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include <fmt/format.h>
 
 #include "base/fd.h"
 #include "bpf/record.skel.h"
 #include "collect/bpf_failure.h"
+#include "collect/clocks.h"
+#include "collect/interrupt_sums.h"
 #include "collect/kernel_btf.h"
 #include "collect/machine_info.h"
 
@@ -82,6 +85,8 @@ struct Probes::State {
   const Take* take = nullptr;
   std::vector<std::string> missing;
   std::uint32_t cpus = 0;
+  std::optional<InterruptSums> interrupts;  // only where they are asked for
+  std::uint64_t stopped_ns = 0;
   Fd stats_fd;
 
   struct Measured {
@@ -98,7 +103,8 @@ struct Probes::State {
   [[nodiscard]] Misses misses() const;
   [[nodiscard]] bool is_probe(const bpf_program* program) const;
   Result<void> open(const WitnessOptions& options);
-  void choose_programs(const KernelBtf& btf);
+  void choose_programs(const KernelBtf& btf, const WitnessOptions& options);
+  void add_missing_of_eevdf(const KernelBtf& btf);
   Result<void> set_rules(const Rules& rules);
   Result<void> make_rings(std::uint64_t bytes);
   Result<void> attach();
@@ -114,6 +120,7 @@ Result<void> Probes::State::open(const WitnessOptions& options) {
   cpus = static_cast<std::uint32_t>(libbpf_num_possible_cpus());
   bpf_map__set_max_entries(skeleton->maps.cpu_states, cpus);
   bpf_map__set_max_entries(skeleton->maps.rings, cpus);
+  bpf_map__set_max_entries(skeleton->maps.interrupt_states, cpus);
   skeleton->rodata->filtering = options.filtering;
   skeleton->rodata->rr_slice_ns = options.rr_slice_ns;
   skeleton->rodata->with_stacks = options.stacks;
@@ -123,7 +130,7 @@ Result<void> Probes::State::open(const WitnessOptions& options) {
   return {};
 }
 
-void Probes::State::choose_programs(const KernelBtf& btf) {
+void Probes::State::choose_programs(const KernelBtf& btf, const WitnessOptions& options) {
   const bool timer = btf.has_tracepoint("local_timer_entry");
   skeleton->rodata->need_resched_flags = need_resched_flags(btf);
   bpf_program__set_autoload(skeleton->progs.on_timer_entry, timer);
@@ -133,6 +140,25 @@ void Probes::State::choose_programs(const KernelBtf& btf) {
   missing = what_is_missing({.timer = timer,
                              .need_resched = false,
                              .fair_slice = btf.has_field("sched_entity", "slice")});
+  if (options.eevdf) {
+    skeleton->rodata->eevdf_wanted = true;
+    add_missing_of_eevdf(btf);
+  }
+  if (options.interrupts) {
+    const auto untold = InterruptSums::choose_programs(*skeleton, btf);
+    missing.insert(missing.end(), untold.begin(), untold.end());
+    interrupts.emplace(*skeleton, cpus);
+  }
+}
+
+void Probes::State::add_missing_of_eevdf(const KernelBtf& btf) {
+  if (!btf.has_field("sched_entity", "deadline")) {
+    missing.emplace_back(
+        "no EEVDF: this kernel's fair scheduler (CFS) has a vruntime, and neither deadline nor "
+        "lag");
+  } else if (!btf.has_field("sched_entity", "custom_slice")) {
+    missing.emplace_back("no slices of a thread's own: this kernel has one for all");
+  }
 }
 
 Result<void> Probes::State::set_rules(const Rules& rules) {
@@ -201,7 +227,7 @@ Result<std::unique_ptr<Probes>> Probes::create(const WitnessOptions& options) {
   if (!btf) return std::unexpected(btf.error());
   auto state = std::make_unique<State>();
   if (auto opened = state->open(options); !opened) return std::unexpected(opened.error());
-  state->choose_programs(*btf);
+  state->choose_programs(*btf, options);
   if (const int failed = record_bpf__load(state->skeleton.get()); failed != 0) {
     return bpf_failure("load the BPF programs", -failed);
   }
@@ -219,10 +245,14 @@ Result<void> Probes::select(std::uint32_t tid) {
 }
 
 Result<void> Probes::start() {
+  if (state_->interrupts) {
+    if (auto begun = state_->interrupts->begin(Clocks::now_ns()); !begun) return begun;
+  }
   state_->skeleton->bss->recording = true;
   return {};
 }
 Result<void> Probes::stop() {
+  state_->stopped_ns = Clocks::now_ns();
   state_->skeleton->bss->recording = false;
   return {};
 }
@@ -235,7 +265,7 @@ Result<void> Probes::drain(const Take& take) {
   return {};
 }
 
-void Probes::drain_gaps(const Take& take) {
+void Probes::drain_rest(const Take& take) {
   for (std::uint32_t cpu = 0; cpu < state_->cpus; ++cpu) {
     const CpuState state = state_->cpu_state(cpu);
     if (state.gap_count == 0) continue;
@@ -247,6 +277,9 @@ void Probes::drain_gaps(const Take& take) {
     lost.cause = SCHEDSCOPE_LOST_RING_FULL;
     take(cpu, view_of(lost));
   }
+  if (!state_->interrupts) return;
+  state_->interrupts->rest(state_->stopped_ns,
+                           [&](RecordView record) { take(SCHEDSCOPE_CPU_NONE, record); });
 }
 
 Result<void> Probes::walk(std::uint16_t flag, const std::function<void(RecordView)>& take) {
@@ -365,11 +398,7 @@ void Probes::measure(bool on) {
 }
 
 Result<std::vector<schedscope_cpu_stats>> Probes::stats() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  const std::uint64_t now_ns = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
-                               static_cast<std::uint64_t>(now.tv_nsec);
-
+  const std::uint64_t now_ns = Clocks::now_ns();
   std::vector<schedscope_cpu_stats> all;
   for (std::uint32_t cpu = 0; cpu < state_->cpus; ++cpu) {
     const CpuState state = state_->cpu_state(cpu);

@@ -19,7 +19,7 @@ class Probes final : public Witness {
   [[nodiscard]] Result<void> start() override;
   [[nodiscard]] Result<void> stop() override;
   [[nodiscard]] Result<void> drain(const Take& take) override;
-  void drain_gaps(const Take& take) override;
+  void drain_rest(const Take& take) override;
   [[nodiscard]] Result<void> walk(std::uint16_t flag,
                                   const std::function<void(RecordView)>& take) override;
   [[nodiscard]] Result<std::vector<schedscope_cpu_stats>> stats() override;

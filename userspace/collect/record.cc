@@ -119,10 +119,12 @@ Result<Outcome> Recordings::run() {
 Result<void> check_tally(const Options& options) {
   const bool selects = !options.pids.empty() || !options.tids.empty() || !options.cgroups.empty() ||
                        !options.comms.empty();
+  const bool extras = options.stacks || options.interrupts || options.eevdf;
   if (!options.tally || options.flight) return {};
-  if (!selects && options.witnesses == Witnesses::bpf) return {};
-  return fail("record a tally alone", "it counts the whole machine, and no witness takes part",
-              "leave --pid, --tid, --cgroup, --comm and --witness out", Exit::usage);
+  if (!selects && !extras && options.witnesses == Witnesses::bpf) return {};
+  return fail(
+      "record a tally alone", "it counts the whole machine, and no event of it is looked at",
+      "leave --tally out, or all that selects threads or asks for more of them", Exit::usage);
 }
 
 }  // namespace

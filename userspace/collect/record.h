@@ -42,6 +42,8 @@ struct Options {
   std::vector<std::uint32_t> tids;
   std::vector<std::string> cgroups;  // paths below the cgroup2 mount: who is in it at the time
   std::vector<std::string> comms;    // globs: whose name matches at the time
+  bool interrupts = false;           // also what they take of slices
+  bool eevdf = false;                // also where fair threads stand at each switch
   std::optional<std::chrono::nanoseconds> duration;
   std::optional<FlightOptions> flight;  // the files' names are that of `output` and a time
   bool tally = false;  // count slices and stays in run queues; but for a flight, nothing else

@@ -124,7 +124,14 @@ Result<void> Recorder::add_witnesses() {
                                .filtering = selection_.filtering(),
                                .rules = selection_.rules(),
                                .rr_slice_ns = machine_.rr_timeslice_ms * 1'000'000,
-                               .stacks = options_.stacks};
+                               .stacks = options_.stacks,
+                               .interrupts = options_.interrupts,
+                               .eevdf = options_.eevdf};
+  if (options_.witnesses == Witnesses::module && (options_.interrupts || options_.eevdf)) {
+    return fail(fmt::format("record {} by the module",
+                            options_.interrupts ? "interrupts" : "EEVDF's state"),
+                "only BPF tells of it", "leave --witness out, or give --witness both", Exit::usage);
+  }
   if (options_.witnesses == Witnesses::both && !selection_.rules().empty()) {
     return fail("record what is in a cgroup or has a name by both witnesses",
                 "only BPF follows threads that come and go; the module takes those of the start",
@@ -158,6 +165,8 @@ Result<void> Recorder::add_witnesses() {
         "comes later is not recorded");
   }
   for (const std::string& text : first().missing()) machine_.missing.push_back(text);
+  if (options_.interrupts) machine_.extras.emplace_back("interrupts");
+  if (options_.eevdf) machine_.extras.emplace_back("eevdf");
   return {};
 }
 
@@ -447,7 +456,7 @@ Result<void> Recorder::end() {
   drain();
   outcome_.end_ns = Clocks::now_ns();
   for (const auto& witness : witnesses_) {
-    witness->drain_gaps(
+    witness->drain_rest(
         [this](std::uint32_t, RecordView record) { keep(source_of(record), record); });
   }
   if (first().selection_failed() != 0) {

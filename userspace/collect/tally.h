@@ -49,7 +49,7 @@ class NoEvents final : public Witness {
   [[nodiscard]] Result<void> start() override { return {}; }
   [[nodiscard]] Result<void> stop() override { return {}; }
   [[nodiscard]] Result<void> drain(const Take&) override { return {}; }
-  void drain_gaps(const Take&) override {}
+  void drain_rest(const Take&) override {}
   [[nodiscard]] Result<void> walk(std::uint16_t, const std::function<void(RecordView)>&) override {
     return {};
   }

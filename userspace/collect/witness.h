@@ -32,7 +32,9 @@ struct WitnessOptions {
   bool filtering = false;        // only threads that select() names, their children, and …
   Rules rules{};                 // … those that these select, where the witness follows rules
   std::uint64_t rr_slice_ns = 0;
-  bool stacks = false;  // StackSamples, where the witness can
+  bool stacks = false;      // StackSamples, where the witness can
+  bool interrupts = false;  // also what they take of slices; only by BPF
+  bool eevdf = false;       // also where fair threads stand at each switch; likewise
 };
 
 // A source of records, attached: the BPF probes, or the module's event stream. Both see the
@@ -55,8 +57,8 @@ class Witness {
   // Takes all that the rings hold, a CPU after the other, each in its own order.
   [[nodiscard]] virtual Result<void> drain(const Take& take) = 0;
   // After stop() and the last drain(): a REC_LOST for each gap that ended the stream and was
-  // not in it.
-  virtual void drain_gaps(const Take& take) = 0;
+  // not in it, and what was only told of slices that are over.
+  virtual void drain_rest(const Take& take) = 0;
   // All threads as REC_TASK records; flag is SCHEDSCOPE_TASK_BEGIN or _END. What the rings
   // hold meanwhile stays in them.
   [[nodiscard]] virtual Result<void> walk(std::uint16_t flag,

@@ -59,6 +59,8 @@ void put_field(std::string& out, const Field& field, const std::byte* at) {
       return number(value_at<std::uint16_t>(at));
     case FieldType::u32:
       return number(value_at<std::uint32_t>(at));
+    case FieldType::s64:
+      return number(value_at<std::int64_t>(at));
     case FieldType::u64:
       return number(value_at<std::uint64_t>(at));
     case FieldType::text:

@@ -22,8 +22,9 @@ TEST(RecordFields, CoverEveryByteOfEveryKind) {
     }
     const bool reserved = kind == SCHEDSCOPE_REC_WAKING || kind == SCHEDSCOPE_REC_WAKEUP_NEW ||
                           kind == SCHEDSCOPE_REC_FORK || kind == SCHEDSCOPE_REC_MIGRATE ||
-                          kind == SCHEDSCOPE_REC_FUTEX || kind == SCHEDSCOPE_REC_STACK ||
-                          kind == SCHEDSCOPE_REC_COUNTS || kind == SCHEDSCOPE_REC_HOTPLUG;
+                          kind == SCHEDSCOPE_REC_FUTEX || kind == SCHEDSCOPE_REC_COUNTS ||
+                          kind == SCHEDSCOPE_REC_HOTPLUG || kind == SCHEDSCOPE_REC_EEVDF ||
+                          kind == SCHEDSCOPE_REC_STACK;
     EXPECT_EQ(at + (reserved ? sizeof(__u32) : 0), record_bytes(kind)) << record_kind_name(kind);
   }
 }

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "report/critical_path.h"
+#include "report/eevdf.h"
 #include "report/names.h"
 #include "report/tally.h"
 #include "report/stacks.h"
@@ -57,6 +58,7 @@ json machine_json(const capture::Machine& machine) {
   put(out, "command", machine.command);
   put(out, "filter", machine.filter);
   put(out, "trigger", machine.trigger);
+  if (!machine.extras.empty()) out["extras"] = texts(machine.extras);
   if (!machine.missing.empty()) out["missing"] = texts(machine.missing);
   return out;
 }
@@ -261,6 +263,15 @@ json ends_json(const std::vector<std::uint64_t>& counts) {
   return out;
 }
 
+void put_interrupts(json& out, const std::optional<analysis::InterruptReport>& interrupts) {
+  if (!interrupts) return;
+  out["irq_ns"] = interrupts->irq_ns;
+  out["softirq_ns"] = interrupts->softirq_ns;
+  out["irqs"] = interrupts->irqs;
+  out["softirqs"] = interrupts->softirqs;
+  out["interrupts_unknown_ns"] = interrupts->unknown_ns;
+}
+
 json thread_json(const analysis::Report& report, const analysis::ThreadReport& thread) {
   json out = identity_json(thread);
   out["run_ns"] = thread.run_ns;
@@ -274,6 +285,8 @@ json thread_json(const analysis::Report& report, const analysis::ThreadReport& t
   if (thread.against_nominal.any()) {
     out["against_nominal"] = against_nominal_json(thread.against_nominal);
   }
+  put_interrupts(out, thread.interrupts);
+  if (thread.eevdf) out["eevdf"] = eevdf_json(*thread.eevdf);
   out["ends"] = ends_json(thread.ends);
   out["wait_p50_ns"] = thread.wait_p50_ns;
   out["wait_p99_ns"] = thread.wait_p99_ns;
@@ -313,8 +326,14 @@ json thread_json(const analysis::Report& report, const analysis::ThreadReport& t
 }
 
 json cpu_json(const analysis::CpuReport& cpu) {
-  return {{"cpu", cpu.cpu},       {"run_ns", cpu.run_ns},         {"idle_ns", cpu.idle_ns},
-          {"off_ns", cpu.off_ns}, {"unknown_ns", cpu.unknown_ns}, {"switches", cpu.switches}};
+  json out = {{"cpu", cpu.cpu},       {"run_ns", cpu.run_ns},         {"idle_ns", cpu.idle_ns},
+              {"off_ns", cpu.off_ns}, {"unknown_ns", cpu.unknown_ns}, {"switches", cpu.switches}};
+  put_interrupts(out, cpu.interrupts);
+  if (cpu.interrupts) {
+    out["idle_irq_ns"] = cpu.idle_irq_ns;
+    out["idle_softirq_ns"] = cpu.idle_softirq_ns;
+  }
+  return out;
 }
 
 json cgroup_json(const analysis::CgroupReport& cgroup) {

@@ -19,6 +19,8 @@ constexpr FieldType type_of() {
     return FieldType::u8;
   } else if constexpr (std::is_same_v<T, __s16>) {
     return FieldType::s16;
+  } else if constexpr (std::is_same_v<T, __s64>) {
+    return FieldType::s64;
   } else if constexpr (std::is_same_v<T, __u16>) {
     return FieldType::u16;
   } else if constexpr (std::is_same_v<T, __u32>) {
@@ -140,6 +142,19 @@ constexpr std::array counts_fields = {FIELD(schedscope_counts, switches),
                                       FIELD(schedscope_counts, run_ns),
                                       FIELD(schedscope_counts, tid)};
 constexpr std::array hotplug_fields = {FIELD(schedscope_hotplug, of_cpu)};
+constexpr std::array interrupts_fields = {
+    FIELD(schedscope_interrupts, hard_ns),   FIELD(schedscope_interrupts, soft_ns),
+    FIELD(schedscope_interrupts, for_ns),    FIELD(schedscope_interrupts, tid),
+    FIELD(schedscope_interrupts, of_cpu),    FIELD(schedscope_interrupts, hard_count),
+    FIELD(schedscope_interrupts, soft_count)};
+constexpr std::array eevdf_fields = {FIELD(schedscope_eevdf, vruntime),
+                                     FIELD(schedscope_eevdf, deadline),
+                                     FIELD(schedscope_eevdf, lag),
+                                     FIELD(schedscope_eevdf, protected_until),
+                                     FIELD(schedscope_eevdf, queue_vruntime),
+                                     FIELD(schedscope_eevdf, slice_ns),
+                                     FIELD(schedscope_eevdf, weight),
+                                     FIELD(schedscope_eevdf, tid)};
 constexpr std::array tally_fields = {
     FIELD(schedscope_tally, what),     FIELD(schedscope_tally, of_class),
     FIELD(schedscope_tally, since_ns), FIELD(schedscope_tally, count),
@@ -198,6 +213,10 @@ std::span<const Field> fields_of(std::uint16_t kind) {
       return counts_fields;
     case SCHEDSCOPE_REC_HOTPLUG:
       return hotplug_fields;
+    case SCHEDSCOPE_REC_INTERRUPTS:
+      return interrupts_fields;
+    case SCHEDSCOPE_REC_EEVDF:
+      return eevdf_fields;
     case SCHEDSCOPE_REC_TALLY:
       return tally_fields;
     default:

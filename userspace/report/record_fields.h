@@ -8,7 +8,18 @@
 
 namespace schedscope::report {
 
-enum class FieldType : std::uint8_t { u8, s16, u16, u32, u64, text, bytes, u32_list, u64_list };
+enum class FieldType : std::uint8_t {
+  u8,
+  s16,
+  u16,
+  u32,
+  s64,
+  u64,
+  text,
+  bytes,
+  u32_list,
+  u64_list
+};
 
 // A field of a record behind its header.
 struct Field {

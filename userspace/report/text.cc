@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "report/eevdf.h"
 #include "report/names.h"
 #include "report/stacks.h"
 #include "report/story.h"
@@ -32,6 +33,7 @@ class Text {
     tell();
     findings();
     options_.by_cgroup ? cgroups() : threads();
+    eevdf();
     if (options_.thread.empty()) {
       slept_at();
       futexes();
@@ -140,6 +142,8 @@ class Text {
                  {"sleep", true, 7},
                  {"block", true, 8},
                  {"unknown", true, 9},
+                 {"irq", true, 4},
+                 {"softirq", true, 4},
                  {"slices", true, 6},
                  {"wait p99 ≤", true, 5},
                  {"wait max", true, 11},
@@ -190,6 +194,7 @@ class Text {
     if (thread.who.identified && thread.who.nice != 0) {
       policy += fmt::format(" {:+}", thread.who.nice);
     }
+    const auto taken = thread.interrupts.value_or(analysis::InterruptReport{});
     return {label(thread.who),
             thread.who.pid == 0 ? "" : fmt::format("{}", thread.who.pid),
             std::move(policy),
@@ -199,6 +204,8 @@ class Text {
             time(thread.sleep_ns),
             time(thread.block_ns),
             time(thread.unknown_ns),
+            time(taken.irq_ns),
+            time(taken.softirq_ns),
             grouped(thread.slices),
             time(thread.wait_p99_ns),
             time(thread.wait_max_ns),
@@ -229,6 +236,7 @@ class Text {
       out_ += fmt::format("  nominal slice {}, longest stay {}\n\n", human_ns(thread.who.slice_ns),
                           human_ns(thread.slice_max_ns));
     }
+    if (thread.interrupts) interrupts(*thread.interrupts);
     against_nominal(thread.against_nominal);
     peers("preempted by", "then waited", thread.preempted_by);
     peers("waited behind", "for", thread.waited_behind);
@@ -243,6 +251,16 @@ class Text {
     histogram("wait length", thread.wait_hist);
   }
 
+  void interrupts(const analysis::InterruptReport& taken) {
+    out_ += fmt::format("  interrupts took at least {} in {} hard ones and {} in {} softirqs",
+                        human_ns(taken.irq_ns), grouped(taken.irqs), human_ns(taken.softirq_ns),
+                        grouped(taken.softirqs));
+    if (taken.unknown_ns != 0) {
+      out_ += fmt::format("; of {} it is not known", human_ns(taken.unknown_ns));
+    }
+    out_ += "\n\n";
+  }
+
   // Of the nominal slice, a quarter a row.
   void against_nominal(const analysis::AgainstNominal& slices) {
     Table table({{"of nominal", false, 9}, {"slices", true, 9}, {"of them expired", true, 9}});
@@ -255,6 +273,18 @@ class Text {
                  grouped(slices.all[i]), number(slices.expired[i])});
     }
     if (!table.empty()) out_ += table.text(options_.width, options_.color) + "\n";
+  }
+
+  void eevdf() {
+    std::vector<const ThreadReport*> rows;
+    for (const auto& thread : report_.threads) {
+      if (thread.eevdf && chosen(thread.who)) rows.push_back(&thread);
+    }
+    if (rows.empty()) return;
+    heading("Fair threads, by the scheduler's virtual time");
+    const std::size_t shown = limit(rows.size());
+    out_ += eevdf_table(std::span(rows).first(shown)).text(options_.width, options_.color);
+    more(shown, rows.size(), "threads");
   }
 
   void policies() {
@@ -403,13 +433,16 @@ class Text {
                  {"idle", true, 7},
                  {"off", true, 8},
                  {"unknown", true, 9},
+                 {"irq", true, 5},
+                 {"softirq", true, 5},
                  {"switches", true, 6}});
     for (const auto& cpu : report_.cpus) {
+      const auto taken = cpu.interrupts.value_or(analysis::InterruptReport{});
       table.row({fmt::format("{}", cpu.cpu), human_ns(cpu.run_ns),
                  percent(static_cast<double>(cpu.run_ns),
                          static_cast<double>(cpu.run_ns + cpu.idle_ns + cpu.unknown_ns)),
-                 human_ns(cpu.idle_ns), time(cpu.off_ns), time(cpu.unknown_ns),
-                 grouped(cpu.switches)});
+                 human_ns(cpu.idle_ns), time(cpu.off_ns), time(cpu.unknown_ns), time(taken.irq_ns),
+                 time(taken.softirq_ns), grouped(cpu.switches)});
     }
     out_ += table.text(options_.width, options_.color);
   }

@@ -38,8 +38,8 @@ constexpr std::array<Kind, SCHEDSCOPE_REC_MAX + 1> kinds = {{
     {"namespace", sizeof(schedscope_namespace)},
     {"counts", sizeof(schedscope_counts)},
     {"hotplug", sizeof(schedscope_hotplug)},
-    {"unknown", 0},
-    {"unknown", 0},
+    {"interrupts", sizeof(schedscope_interrupts)},
+    {"eevdf", sizeof(schedscope_eevdf)},
     {"tally", sizeof(schedscope_tally)},
 }};
 

@@ -48,6 +48,7 @@ void KernelTimeline::add_cpus(std::uint16_t last) {
     leave(cpu, prev, next, record, t);
   }
   cpu.quiet_since_start = false;
+  cpu.interrupts.forget();
   if (next == no_index) {
     cpu.current = Cpu::Current::idle;
     cpu.since = t;
@@ -126,7 +127,8 @@ void KernelTimeline::leave(Cpu& cpu, ThreadIndex prev, ThreadIndex next,
                       .switch_number = record.prev_switches,
                       .clock_step = record.clock_step,
                       .policy = record.prev_policy,
-                      .begin_cut = track.slice_cut};
+                      .begin_cut = track.slice_cut,
+                      .interrupts = cpu.interrupts.of_slice(record.prev_tid, begin, t, true)};
     // Whether the stopper came to move this very thread shows only after the switch.
     if (departure.runnable && next != no_index && is_stopper(threads_[next])) {
       release_held(prev);
@@ -252,6 +254,15 @@ void KernelTimeline::on_futex(const schedscope_futex& record) {
   if (thread == no_index || owner == no_index) return;
   const bool same = threads_[owner].pid != 0 && threads_[owner].pid == threads_[thread].pid;
   if (same && tracks_[owner].place != Place::gone) cpu.futex.owner = owner;
+}
+
+// Stands right before the switch that ends what it is of, or tells of a part of that.
+void KernelTimeline::on_interrupts(const schedscope_interrupts& record, std::uint64_t t) {
+  if (record.of_cpu >= most_cpus) return;
+  Cpu& cpu = cpu_at(static_cast<std::uint16_t>(record.of_cpu));
+  // After a gap: whoever is there now may have been since it ended.
+  const bool gap = cpu.current == Cpu::Current::unknown && cpu.sure <= t;
+  cpu.interrupts.add(record, gap ? std::max(cpu.since, cpu.sure) : cpu.since, t);
 }
 
 void KernelTimeline::arrive(Cpu& cpu, std::uint16_t number, ThreadIndex next, std::uint64_t t) {

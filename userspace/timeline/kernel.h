@@ -10,6 +10,7 @@
 #include "schema/record.h"
 #include "timeline/flat_map.h"
 #include "timeline/gaps.h"
+#include "timeline/interrupts.h"
 #include "timeline/sink.h"
 #include "timeline/slice_end.h"
 #include "timeline/timeline.h"
@@ -48,6 +49,7 @@ class KernelTimeline {
   void on_task(const schedscope_task& record, std::uint64_t t);
   void on_namespace(const schedscope_namespace& record);
   void on_hotplug(const schedscope_hotplug& record, std::uint64_t t);
+  void on_interrupts(const schedscope_interrupts& record, std::uint64_t t);
   // A gap of one CPU's stream, or of all of them (SCHEDSCOPE_CPU_NONE).
   void on_gap(std::uint16_t cpu, std::uint64_t begin_ns, std::uint64_t t);
   void finish(std::uint64_t end_ns);
@@ -127,6 +129,7 @@ class KernelTimeline {
     std::uint32_t stacks_tid = 0;
     std::uint64_t stacks_at = 0;
     Stacks stacks{};
+    InterruptsHere interrupts{};
   };
 
   Cpu& cpu_at(std::uint16_t cpu) {
@@ -173,6 +176,8 @@ class KernelTimeline {
   void place_on(std::uint16_t cpu, ThreadIndex thread, std::uint64_t sure, std::uint64_t t);
   void lose_cpu(Cpu& cpu, std::uint16_t number, std::uint64_t begin_ns, std::uint64_t t);
   void lose_the_off(std::uint64_t begin_ns, std::uint64_t t);
+  [[nodiscard]] Interrupts interrupts_of_open(const Cpu& cpu, std::uint64_t begin,
+                                              std::uint64_t end) const;
   void become_unknown_from(ThreadIndex thread, std::uint64_t from, std::uint64_t t);
   void doubt_way_here(ThreadIndex thread, std::uint64_t gaps);
   void see_gaps(ThreadIndex thread, std::uint64_t t) {

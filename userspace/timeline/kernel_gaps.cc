@@ -104,7 +104,6 @@ void KernelTimeline::doubt_way_here(ThreadIndex thread, std::uint64_t gaps) {
 }
 
 void KernelTimeline::on_hotplug(const schedscope_hotplug& record, std::uint64_t t) {
-  constexpr std::uint32_t most_cpus = 1U << 13;  // the kernel's own most
   if (record.of_cpu >= most_cpus) return;
   const auto number = static_cast<std::uint16_t>(record.of_cpu);
   Cpu& cpu = cpu_at(number);
@@ -168,6 +167,12 @@ void KernelTimeline::lose_the_off(std::uint64_t begin_ns, std::uint64_t t) {
   }
 }
 
+// Of the slice that a gap or the end cuts off.
+Interrupts KernelTimeline::interrupts_of_open(const Cpu& cpu, std::uint64_t begin,
+                                              std::uint64_t end) const {
+  return cpu.interrupts.of_slice(threads_[cpu.thread].tid, begin, end, false);
+}
+
 void KernelTimeline::lose_cpu(Cpu& cpu, std::uint16_t number, std::uint64_t begin_ns,
                               std::uint64_t t) {
   const std::uint64_t at = std::clamp(begin_ns, cpu.since, t);
@@ -184,7 +189,8 @@ void KernelTimeline::lose_cpu(Cpu& cpu, std::uint16_t number, std::uint64_t begi
                   .begin_ns = begin,
                   .end_ns = at,
                   .begin_cut = track.slice_cut,
-                  .end_cut = true});
+                  .end_cut = true,
+                  .interrupts = interrupts_of_open(cpu, begin, at)});
       restart(track, State::unknown, at);
     } else {
       // It came during the gap: what it did before on the way is no more certain than this.
@@ -199,6 +205,7 @@ void KernelTimeline::lose_cpu(Cpu& cpu, std::uint16_t number, std::uint64_t begi
     track.gaps_seen = gaps_.count();
   }
   if (cpu.current != Cpu::Current::unknown) cpu.since = at;
+  cpu.interrupts.forget();
   cpu.current = Cpu::Current::unknown;
   cpu.sure = t;
   cpu.quiet_since_start = false;
@@ -284,7 +291,8 @@ void KernelTimeline::end_thread(ThreadIndex thread, std::uint64_t end) {
                 .begin_ns = begin,
                 .end_ns = end,
                 .begin_cut = track.slice_cut,
-                .end_cut = true});
+                .end_cut = true,
+                .interrupts = interrupts_of_open(cpus_[track.cpu], begin, end)});
     return;
   }
   if (track.seen) {

@@ -144,6 +144,31 @@ class Script {
     record.run_ns = run_ns;
     return add(record);
   }
+  // Of `tid` on `cpu`, for the `for_ns` that end at `t`: right before its switch, or in between.
+  schedscope_interrupts& interrupts(std::uint64_t t, std::uint16_t cpu, std::uint32_t tid,
+                                    std::uint64_t for_ns, std::uint64_t hard_ns,
+                                    std::uint64_t soft_ns = 0) {
+    auto record = make_record<schedscope_interrupts>(SCHEDSCOPE_REC_INTERRUPTS, t, cpu);
+    record.tid = tid;
+    record.of_cpu = cpu;
+    record.for_ns = for_ns;
+    record.hard_ns = hard_ns;
+    record.hard_count = hard_ns != 0 ? 1 : 0;
+    record.soft_ns = soft_ns;
+    record.soft_count = soft_ns != 0 ? 1 : 0;
+    return add(record);
+  }
+  // Of `tid` as it takes `cpu` or leaves it, right before that switch.
+  schedscope_eevdf& eevdf(std::uint64_t t, std::uint16_t cpu, std::uint32_t tid,
+                          std::uint16_t flags, std::uint64_t vruntime, std::uint64_t deadline = 0,
+                          std::int64_t lag = 0) {
+    auto record = make_record<schedscope_eevdf>(SCHEDSCOPE_REC_EEVDF, t, cpu, flags);
+    record.tid = tid;
+    record.vruntime = vruntime;
+    record.deadline = deadline;
+    record.lag = lag;
+    return add(record);
+  }
   void lost(std::uint16_t cpu, std::uint64_t begin, std::uint64_t end, std::uint64_t count = 1,
             std::uint32_t tid = 0) {
     auto record = make_record<schedscope_lost>(SCHEDSCOPE_REC_LOST, end, cpu);

@@ -78,6 +78,9 @@ void Timeline::State::add(RecordView record) {
     case SCHEDSCOPE_REC_HOTPLUG:
       kernel.on_hotplug(record.as<schedscope_hotplug>(), clamp(record.time_ns()));
       break;
+    case SCHEDSCOPE_REC_INTERRUPTS:
+      kernel.on_interrupts(record.as<schedscope_interrupts>(), clamp(record.time_ns()));
+      break;
     case SCHEDSCOPE_REC_FUTEX:
       kernel.on_futex(record.as<schedscope_futex>());
       break;

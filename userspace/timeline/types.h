@@ -50,6 +50,7 @@ using ThreadIndex = std::uint32_t;
 // Dense index of a user thread within one capture.
 using UserIndex = std::uint32_t;
 inline constexpr std::uint32_t no_index = 0xffffffff;
+inline constexpr std::uint32_t most_cpus = 1U << 13;  // the kernel's own most
 
 // A thread, as far as the capture says. Text is bytes as the kernel gave them.
 struct Thread {
@@ -83,6 +84,17 @@ struct Thread {
 // The stopper thread of a CPU.
 [[nodiscard]] bool is_stopper(const Thread& thread);
 
+// What interrupts took of a slice, where that was recorded.
+struct Interrupts {
+  std::uint64_t hard_ns = 0, soft_ns = 0;  // soft: without the hard ones within
+  std::uint64_t unknown_ns = 0;            // part of the slice of which it is not known
+  std::uint32_t hard = 0, soft = 0;        // how many
+
+  [[nodiscard]] bool any() const {
+    return (hard_ns | soft_ns | unknown_ns) != 0 || hard + soft != 0;
+  }
+};
+
 // One uninterrupted stay of a thread on one CPU.
 struct Slice {
   ThreadIndex thread = no_index;
@@ -98,6 +110,7 @@ struct Slice {
   std::uint8_t policy = 0;          // SCHED_*, when it ended; not when end_cut
   bool begin_cut = false;           // running when recording began or after a gap: longer than seen
   bool end_cut = false;  // still running at the end, or a gap: longer than seen; end is unknown
+  Interrupts interrupts{};
 };
 
 // The system call that a thread sleeps in.
