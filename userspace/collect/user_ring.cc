@@ -88,11 +88,12 @@ std::span<const schedscope_uthread_record> UserRing::copy(std::uint64_t end, std
 std::uint64_t UserRing::place(std::uint64_t stamp, const Clocks& clocks) const {
   if (stamp > clocks.marked_stamp()) {
     const bool near = clocks.to_ns(stamp) - clocks.marked_ns() < tolerance_ns;
-    return near ? std::max(clocks.marked_ns(), last_ns_) : no_time;
+    return near ? clocks.marked_ns() : no_time;
   }
+  // Against the stamp before, not against what was given last: a gap is told to end when the clocks
+  // were read, and what comes after it may have been stamped long before that.
   const std::uint64_t ns = clocks.to_ns(stamp);
-  if (ns + tolerance_ns < last_ns_) return no_time;
-  return std::max(ns, last_ns_);
+  return ns + tolerance_ns < stamped_ns_ ? no_time : ns;
 }
 
 bool UserRing::add_name_part(const Record& record) {
@@ -135,7 +136,8 @@ void UserRing::decode(const Record& record, const Clocks& clocks, const Take& ta
     ++invalid_;
     return;
   }
-  give(take, kinds[kind], id, time_ns);
+  stamped_ns_ = std::max(stamped_ns_, time_ns);
+  give(take, kinds[kind], id, std::max(time_ns, last_ns_));
 }
 
 void UserRing::drain(const Clocks& clocks, const Take& take) {

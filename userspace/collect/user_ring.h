@@ -90,7 +90,7 @@ class UserRing {
   // was whole goes to `lost`. Moves tail_ behind what it took.
   std::span<const Record> copy(std::uint64_t end, std::uint64_t& lost);
   void decode(const Record& record, const Clocks& clocks, const Take& take);
-  // The time of a record in the capture; nothing when its stamp makes no sense.
+  // The time of a stamp; nothing when it makes no sense.
   [[nodiscard]] std::uint64_t place(std::uint64_t stamp, const Clocks& clocks) const;
   // Adds a part of a name; true when it was the last.
   bool add_name_part(const Record& record);
@@ -103,7 +103,8 @@ class UserRing {
   Carrier carrier_;
   std::uint64_t tail_ = 0;
   std::uint64_t seen_ = 0;
-  std::uint64_t last_ns_ = 0;  // of the last record that was given
+  std::uint64_t last_ns_ = 0;     // of the last record that was given
+  std::uint64_t stamped_ns_ = 0;  // of the latest stamp so far
   std::uint64_t current_ = 0;
   std::uint64_t invalid_ = 0;  // not yet given as lost
   std::uint32_t carrier_seq_ = 1;

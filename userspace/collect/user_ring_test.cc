@@ -84,6 +84,31 @@ Lines drain(UserRing& ring, Clocks& clocks) {
   return lines;
 }
 
+// The reader was off the CPU between its look at the ring and at the clocks: the gap is told to end
+// after records that come later, and are as sound as any.
+TEST(user_ring, what_was_written_before_a_gap_was_told_of_is_kept) {
+  const Liar liar;
+  auto opened = UserRing::open(liar.fd.get(), 1);
+  ASSERT_TRUE(opened.has_value());
+  UserRing& ring = *opened;
+  Clocks clocks;
+  drain(ring, clocks);
+  for (std::uint64_t id = 1; id <= 10; ++id) liar.write(Clocks::stamp(), id, 1);
+  ring.look();
+  for (std::uint64_t id = 11; id <= 11 + Liar::capacity; ++id) liar.write(Clocks::stamp(), id, 1);
+  ::usleep(5000);
+  clocks.mark();
+  std::uint64_t lost = 0;
+  ring.drain(clocks, [&](std::uint64_t, RecordView record) {
+    if (record.kind() == SCHEDSCOPE_REC_LOST) lost += record.as<schedscope_lost>().count;
+  });
+  EXPECT_EQ(lost, 10U);
+  const Lines lines = drain(ring, clocks);
+  ASSERT_EQ(lines.size(), Liar::capacity);  // the place of one may be in the writer's hands
+  EXPECT_EQ(lines.front(), "overrun 2");
+  EXPECT_EQ(lines.back(), fmt::format("user_switch {}", 11 + Liar::capacity));
+}
+
 TEST(user_ring, takes_only_sound_files) {
   EXPECT_TRUE(Liar().accepted());
   EXPECT_FALSE(Liar(Liar::bytes, 0).accepted()) << "could be cut off under our eyes";
