@@ -31,9 +31,8 @@ struct thread_info {
 	__u32 cpu;
 };
 
-/* By the clock of the run queue: when the task got its CPU, and since when it waits for one. */
+/* By the clock of the run queue: since when the task waits for a CPU; 0: it does not. */
 struct sched_info {
-	__u64 last_arrival;
 	__u64 last_queued;
 };
 

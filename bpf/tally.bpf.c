@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * How long slices were, and how long those that came next had been in this CPU's run queue, by
- * class: counted where it happens, and nothing else. Both times are the scheduler's own, which has
- * noted them in the tasks, by the run queue's clock: no map is looked up by task, and no wakeup is
- * seen. A task of any class has a place in its CPU's fair queues, and so the way to its clock: not
- * all kernels tell programs where the run queues are.
+ * class: counted where it happens, and nothing else. Since when a task is in the queue, the
+ * scheduler has noted in it, by the run queue's clock: no map is looked up by task, and no wakeup
+ * is seen. A task of any class has a place in its CPU's fair queues, and so the way to its clock:
+ * not all kernels tell programs where the run queues are.
  *
  * Called with the run queue locked and interrupts off: what is counted is this CPU's alone.
  */
@@ -27,6 +27,7 @@ struct tally {
 };
 
 struct cpu_tally {
+	__u64 switched; /* when, the last time; 0: not yet */
 	struct tally of[SCHEDSCOPE_TALLIES][SCHEDSCOPE_CLASSES];
 };
 
@@ -42,18 +43,27 @@ static __always_inline __u32 bucket_of(__u64 ns)
 {
 	__u32 bucket = 0;
 
-#define HALVE(bits)			\
-	if (ns >> (bits)) {		\
-		ns >>= (bits);		\
-		bucket += (bits);	\
+	if (ns >> 32) {
+		ns >>= 32;
+		bucket += 32;
 	}
-	HALVE(32)
-	HALVE(16)
-	HALVE(8)
-	HALVE(4)
-	HALVE(2)
-	HALVE(1)
-#undef HALVE
+	if (ns >> 16) {
+		ns >>= 16;
+		bucket += 16;
+	}
+	if (ns >> 8) {
+		ns >>= 8;
+		bucket += 8;
+	}
+	if (ns >> 4) {
+		ns >>= 4;
+		bucket += 4;
+	}
+	if (ns >> 2) {
+		ns >>= 2;
+		bucket += 2;
+	}
+	bucket += ns >> 1;
 	return bucket < SCHEDSCOPE_HIST_BUCKETS ? bucket : SCHEDSCOPE_HIST_BUCKETS - 1;
 }
 
@@ -87,7 +97,9 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	if (!here)
 		return 0;
 	now = (prev->pid ? prev : next)->se.cfs_rq->rq->clock;
-	since = prev->sched_info.last_arrival;
+	since = here->switched;
+	here->switched = now;
+	/* Not by the task's own note: who was preempted on its way to sleep gets no new one. */
 	if (prev->pid && since)
 		count(&here->of[SCHEDSCOPE_TALLY_SLICE][class_of(prev->prio)],
 		      now > since ? now - since : 0);

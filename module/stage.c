@@ -100,23 +100,29 @@ static void flush_here(void *stream)
  * stage_call_in() - so does, soon, what is on all stages of CPUs that are up
  * @stream: stream
  *
- * Only CPUs that have something are interrupted; none of those is idle. Nobody waits for them:
- * the host may have taken one away.
+ * Only CPUs that have something are interrupted; one that is idle has it from an interrupt only.
+ * Nobody waits for them: the host may have taken one away.
  */
 void stage_call_in(struct stream *stream)
 {
 	on_each_cpu_cond(has_staged, flush_here, stream, false);
 }
 
+static void do_nothing(void *data)
+{
+}
+
 /**
  * stage_settle() - none of them is about to do that any more when this returns
- * @stream: a stream that makes no record any more
  *
- * A CPU does what it is called for in the order of the calls, and before it goes down.
+ * A CPU that is called does first, of all that it is called for by then, what somebody waits for.
+ * So after the first of these calls the last of the others is in the batch that the CPU is at, and
+ * the second one comes after that. A CPU that goes down has done all before.
  */
-void stage_settle(struct stream *stream)
+void stage_settle(void)
 {
-	on_each_cpu(flush_here, stream, true);
+	on_each_cpu(do_nothing, NULL, true);
+	on_each_cpu(do_nothing, NULL, true);
 }
 
 /**

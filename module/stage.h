@@ -49,7 +49,7 @@ static __always_inline void *stage_reserve(struct stream *stream, u16 kind, u16 
 
 /* Process context, may sleep; stage_take() is for the reader. */
 void stage_call_in(struct stream *stream);
-void stage_settle(struct stream *stream);
+void stage_settle(void);
 size_t stage_take(struct stream *stream, unsigned int cpu, void *to);
 
 /* The most that stage_take() gives. */

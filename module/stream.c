@@ -250,6 +250,16 @@ static void send_counts(const struct task_struct *prev, u16 flags, u64 now)
 	rec->run_ns = prev->se.sum_exec_runtime;
 }
 
+/*
+ * A CPU that goes idle has nothing on its stage: its reader would have to wake it. Nor has one
+ * whose stopper comes, of the highest priority: that may be taking the CPU away.
+ */
+static void flush_before(const struct task_struct *next)
+{
+	if (!next->pid || !next->prio)
+		stage_flush(running);
+}
+
 /**
  * stream_switch() - a CPU goes from one thread to another
  * @preempt: @prev was preempted in the kernel
@@ -274,6 +284,7 @@ void stream_switch(bool preempt, struct task_struct *prev, struct task_struct *n
 	if (!selected && !stream_is_selected(running, next->pid)) {
 		if (is_last)
 			forget(prev);
+		flush_before(next);
 		return;
 	}
 	introduce(prev, now);
@@ -302,12 +313,7 @@ void stream_switch(bool preempt, struct task_struct *prev, struct task_struct *n
 	here->switches++;
 	if (is_last)
 		forget(prev);
-	/*
-	 * An idle CPU has nothing on its stage: its reader would have to wake it. Nor has one
-	 * whose stopper runs, of the highest priority: that may be taking the CPU away.
-	 */
-	if (!next->pid || !next->prio)
-		stage_flush(running);
+	flush_before(next);
 }
 
 static void send_waking(struct task_struct *task, u16 kind, u64 now)
@@ -518,6 +524,6 @@ void stream_end(void)
 	static_branch_disable(&stream_running);
 	/* Waits for probes that have found the key on, too. */
 	probes_detach_stream();
-	stage_settle(running);
+	stage_settle();
 	running = NULL;
 }

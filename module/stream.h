@@ -11,7 +11,7 @@
 struct task_struct;
 struct trace_buffer;
 
-#define STREAM_STAGE_BYTES	512 /* ten switches; at most what an event of the ring may have */
+#define STREAM_STAGE_BYTES	512 /* ten switches; far below what an event of the ring may have */
 
 /**
  * struct stream_cpu - what is known of one CPU's records

@@ -156,7 +156,8 @@ static void out_add_staged(struct stream_reader *reader, unsigned int cpu)
 	if (reader->state == STREAM_STOPPED) {
 		out_take_staged(reader, cpu);
 	} else if (!cpu_online(cpu) && cpus_read_trylock()) {
-		if (!cpu_online(cpu))
+		/* What came into the ring since it was found empty is older. */
+		if (!cpu_online(cpu) && ring_buffer_empty_cpu(reader->stream.ring, cpu))
 			out_take_staged(reader, cpu);
 		cpus_read_unlock();
 	}

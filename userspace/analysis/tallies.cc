@@ -18,6 +18,7 @@ class TalliesPass final : public Pass {
   void record(RecordView record) override {
     const auto& tally = record.as<schedscope_tally>();
     if (tally.what >= SCHEDSCOPE_TALLIES || tally.of_class >= SCHEDSCOPE_CLASSES) return;
+    if (record.cpu() >= setup().machine.cpus) return;
     last_[{tally.what, tally.of_class, record.cpu()}] = tally;
   }
 

@@ -15,7 +15,9 @@ schedscope_tally tally(std::uint64_t at_ns, std::uint16_t cpu, std::uint32_t wha
 }
 
 Report analyse(std::initializer_list<schedscope_tally> records) {
-  Analysis analysis(capture::Machine{}, Window{});
+  capture::Machine machine;
+  machine.cpus = 2;
+  Analysis analysis(machine, Window{});
   for (const auto& record : records) analysis.add(view_of(record));
   return analysis.finish(10'000);
 }
@@ -57,7 +59,8 @@ TEST(Tallies, WhatNoProbeCountsIsLeftOut) {
   odd.count = 1;
   auto odd_class = tally(300, 0, SCHEDSCOPE_TALLY_SLICE);
   odd_class.of_class = SCHEDSCOPE_CLASSES;
-  EXPECT_FALSE(analyse({odd, odd_class}).tallies);
+  const auto no_cpu = tally(300, 2, SCHEDSCOPE_TALLY_SLICE);
+  EXPECT_FALSE(analyse({odd, odd_class, no_cpu}).tallies);
 }
 
 TEST(Tallies, NoCountIsTooLarge) {

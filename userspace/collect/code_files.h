@@ -16,7 +16,8 @@ namespace schedscope::collect {
 // The files whose code processes execute, each once: by device, inode and path.
 class CodeFiles {
  public:
-  // That of a map of a thread that is there; opened now, as it may be gone soon.
+  // That of a map of a thread that is there; opened now, as it may be gone soon. Stacks that were
+  // told while it could not be opened have no names.
   [[nodiscard]] std::uint32_t find(std::uint32_t tid, const CodeMap& map);
 
   // Reads the symbols of files that have none yet, until it has taken so long. A file with hundreds
@@ -32,7 +33,9 @@ class CodeFiles {
     std::string path;
     Fd fd;  // until its symbols are read
     ElfFile elf;
+    std::uint32_t tries_left = 0;  // to open it
   };
+  void try_again(std::uint32_t index, std::uint32_t tid, const CodeMap& map);
   using Key = std::tuple<std::uint64_t, std::uint64_t, std::string>;
 
   std::vector<File> files_;

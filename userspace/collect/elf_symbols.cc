@@ -3,8 +3,10 @@
 
 #include <fcntl.h>
 #include <gelf.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <memory>
 
@@ -19,6 +21,7 @@ namespace {
 // More functions than any program has: what a foreign file may make the recorder keep.
 constexpr std::size_t most_functions = 4U << 20;
 constexpr std::size_t longest_name = 4096;
+constexpr std::size_t most_name_bytes = 64U << 20;
 // Of a section. A file may be larger than memory, for it may have holes.
 constexpr std::uint64_t most_table_bytes = 256U << 20;
 constexpr std::uint64_t most_note_bytes = 64U << 10;
@@ -28,10 +31,29 @@ struct EndElf {
 };
 using ElfHandle = std::unique_ptr<Elf, EndElf>;
 
+// Whether the header itself says how many headers there are. Else they are counted elsewhere in the
+// file, by up to 32 bits, and libelf makes room for as many: nobody needs that but who means harm.
+template <typename Header>
+bool counts_itself(const std::array<char, EI_NIDENT + 48>& bytes) {
+  Header header;
+  static_assert(sizeof(header) <= sizeof(bytes));
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  return header.e_phnum != PN_XNUM && (header.e_shnum != 0 || header.e_shoff == 0);
+}
+
+bool counts_itself(int fd) {
+  std::array<char, EI_NIDENT + 48> bytes{};
+  if (::pread(fd, bytes.data(), bytes.size(), 0) < static_cast<ssize_t>(sizeof(Elf32_Ehdr))) {
+    return false;
+  }
+  return bytes[EI_CLASS] == ELFCLASS64 ? counts_itself<Elf64_Ehdr>(bytes)
+                                       : counts_itself<Elf32_Ehdr>(bytes);
+}
+
 // Read, not mapped: a file that somebody cuts short meanwhile is no SIGBUS.
 ElfHandle open_elf(int fd) {
   static const bool ready = elf_version(EV_CURRENT) != EV_NONE;
-  ElfHandle elf(ready ? elf_begin(fd, ELF_C_READ, nullptr) : nullptr);
+  ElfHandle elf(ready && counts_itself(fd) ? elf_begin(fd, ELF_C_READ, nullptr) : nullptr);
   if (elf && elf_kind(elf.get()) != ELF_K_ELF) elf.reset();
   return elf;
 }
@@ -114,7 +136,7 @@ bool ElfFile::take_table(int fd, std::uint32_t section_type) {
     if (data == nullptr || header.sh_entsize == 0) return false;
     const std::size_t entries =
         std::min<std::size_t>(data->d_size / header.sh_entsize, most_functions);
-    for (std::size_t i = 0; i < entries; ++i) {
+    for (std::size_t i = 0; i < entries && names_.size() < most_name_bytes; ++i) {
       GElf_Sym symbol;
       if (gelf_getsym(data, static_cast<int>(i), &symbol) == nullptr) break;
       if (!is_function(symbol)) continue;

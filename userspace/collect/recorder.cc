@@ -319,6 +319,7 @@ Result<void> Recorder::loop() {
 
 void Recorder::drain() {
   const std::uint64_t began = Clocks::now_ns();
+  certain_ns_ = last_drain_ns_ - std::min(last_drain_ns_, settled_after_ns);
   for (const auto& witness : witnesses_) {
     const auto drained = witness->drain([this](std::uint32_t, RecordView record) {
       if (record.kind() == SCHEDSCOPE_REC_STACK) {
@@ -350,7 +351,7 @@ void Recorder::flush(bool even_if_small) {
   read_clocks();
   if (!flight_ && last_drain_ns_ - tallied_ns_ >= tally_every_ns) keep_tally();
   if (stacks_ && !flight_) tell_stacks(false);
-  if (auto written = writer_->flush(last_drain_ns_ - settled_after_ns); !written) {
+  if (auto written = writer_->flush(certain_ns_); !written) {
     warn(written.error().message());
   }
   flushed_ns_ = last_drain_ns_;

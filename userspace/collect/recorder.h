@@ -120,6 +120,9 @@ class Recorder {
   Fd timer_;
   std::set<std::uint32_t> processes_;  // that selected threads were seen in; only when filtering
   std::uint64_t last_drain_ns_ = 0;
+  // No record from before that comes any more. What a CPU of the module's has on its stage, it was
+  // called for in the drain before the last.
+  std::uint64_t certain_ns_ = 0;
   std::uint64_t flushed_ns_ = 0;
   std::uint64_t tallied_ns_ = 0;
   std::uint64_t cpu_before_ns_ = 0;

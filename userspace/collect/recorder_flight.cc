@@ -72,7 +72,7 @@ void Recorder::tell_cgroups_again() {
 
 bool Recorder::is_triggered() {
   if (!trigger_) return false;
-  const auto fired = trigger_->judge(last_drain_ns_ - settled_after_ns);
+  const auto fired = trigger_->judge(certain_ns_);
   if (!fired) return false;
   if (!is_all_told()) {
     trigger_->forget();

@@ -47,8 +47,11 @@ Stacks::Stacks(KernelSymbols kernel, ImageOf image_of, ReadMaps read_maps)
       image_of_(std::move(image_of)),
       read_maps_(std::move(read_maps)) {}
 
-std::string Stacks::read_proc_maps(std::uint32_t tid) {
-  return read_text(fmt::format("/proc/{}/maps", tid)).value_or("");
+// By the thread, which is that process's for certain, or, when it is over, by the process.
+std::string Stacks::read_proc_maps(std::uint32_t pid, std::uint32_t tid) {
+  const auto of_thread = read_text(fmt::format("/proc/{}/task/{}/maps", pid, tid));
+  if (of_thread && !of_thread->empty()) return *of_thread;
+  return read_text(fmt::format("/proc/{}/maps", pid)).value_or("");
 }
 
 schedscope_stack Stacks::keep(RecordView record) {
@@ -107,6 +110,8 @@ std::uint32_t Stacks::user_number(const StackSample& sample,
                                   std::span<const std::uint64_t> frames) {
   if (frames.empty()) return SCHEDSCOPE_STACK_UNREADABLE;
   Image& image = image_of(sample);
+  const bool again = image.gone && !image.over;
+  if (again && Clocks::now_ns() - image.read_ns > map_read_every_ns) read_image(image, sample);
   if (image.gone) return SCHEDSCOPE_STACK_GONE;
   const std::uint32_t number =
       number_by_addresses(image.number, frames, [&] { return locate(image, sample, frames); });
@@ -126,15 +131,12 @@ Stacks::Image& Stacks::image_of(const StackSample& sample) {
 // It was this image's map if it is this image still: no image comes back.
 void Stacks::read_image(Image& image, const StackSample& sample) {
   image.read_ns = Clocks::now_ns();
-  auto maps = parse_code_maps(read_maps_(sample.tid));
+  auto maps = parse_code_maps(read_maps_(sample.pid, sample.tid));
   const auto now = image_of_(sample.pid);
-  if (!now || now->start_ns != sample.start_ns || now->exec_number != sample.exec_number ||
-      maps.empty()) {
-    // What was read of it before is true all the same.
-    image.gone = image.maps.empty();
-    return;
-  }
-  image.maps = std::move(maps);
+  image.over = !now || now->start_ns != sample.start_ns || now->exec_number != sample.exec_number;
+  // What was read of it before is true all the same.
+  if (!image.over && !maps.empty()) image.maps = std::move(maps);
+  image.gone = image.maps.empty();
 }
 
 // Up to the first frame that is in no code: what a register holds that is no frame pointer leads

@@ -41,7 +41,7 @@ static_assert(offsetof(StackSample, frames) == 40);
 class Stacks {
  public:
   using ImageOf = std::function<std::optional<ProcessImage>(std::uint32_t pid)>;
-  using ReadMaps = std::function<std::string(std::uint32_t tid)>;  // /proc/TID/maps
+  using ReadMaps = std::function<std::string(std::uint32_t pid, std::uint32_t tid)>;
 
   Stacks(KernelSymbols kernel, ImageOf image_of, ReadMaps read_maps = read_proc_maps);
 
@@ -55,7 +55,7 @@ class Stacks {
   // Those of all stacks, in any case.
   void tell_all(std::uint64_t now_ns, const Take& take);
 
-  [[nodiscard]] static std::string read_proc_maps(std::uint32_t tid);
+  [[nodiscard]] static std::string read_proc_maps(std::uint32_t pid, std::uint32_t tid);
 
  private:
   // Where a frame is: as an address, or in a file.
@@ -68,7 +68,8 @@ class Stacks {
   static constexpr std::uint32_t in_memory = 0xfffffffe;  // of the process, with no file
 
   struct Image {
-    bool gone = false;  // its map was not read in time
+    bool gone = false;  // its map was not read so far
+    bool over = false;  // nor will it ever be: another program runs there, or none
     std::vector<CodeMap> maps;
     std::uint64_t read_ns = 0;
     std::uint64_t number = 0;

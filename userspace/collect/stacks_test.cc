@@ -62,7 +62,7 @@ class StacksTest : public ::testing::Test {
   int maps_read = 0;
   std::optional<ProcessImage> image = ProcessImage{.start_ns = 5, .exec_number = 3};
   Stacks stacks{KernelSymbols(kallsyms), [this](std::uint32_t) { return image; },
-                [this](std::uint32_t) {
+                [this](std::uint32_t, std::uint32_t) {
                   ++maps_read;
                   return maps;
                 }};

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <utility>
 
 #include "base/fd.h"
@@ -22,7 +23,10 @@ struct Counts {
   std::uint64_t count, sum_ns, max_ns;
   std::array<std::uint64_t, SCHEDSCOPE_HIST_BUCKETS> hist;
 };
-using CpuCounts = std::array<std::array<Counts, SCHEDSCOPE_CLASSES>, SCHEDSCOPE_TALLIES>;
+struct CpuCounts {
+  std::uint64_t switched;
+  std::array<std::array<Counts, SCHEDSCOPE_CLASSES>, SCHEDSCOPE_TALLIES> of;
+};
 
 struct Destroy {
   void operator()(tally_bpf* skeleton) const { tally_bpf__destroy(skeleton); }
@@ -84,14 +88,15 @@ Result<void> Tally::read(const std::function<void(RecordView)>& take) const {
   for (std::uint32_t cpu = 0; cpu < state_->cpus; ++cpu) {
     for (std::uint32_t what = 0; what < SCHEDSCOPE_TALLIES; ++what) {
       for (std::uint32_t of_class = 0; of_class < SCHEDSCOPE_CLASSES; ++of_class) {
-        const Counts& counts = cpus[cpu][what][of_class];
+        const Counts& counts = cpus[cpu].of[what][of_class];
         if (counts.count == 0) continue;
         auto record = make_record<schedscope_tally>(SCHEDSCOPE_REC_TALLY, now_ns,
                                                     static_cast<std::uint16_t>(cpu));
         record.what = what;
         record.of_class = of_class;
         record.since_ns = state_->since_ns;
-        record.count = counts.count;
+        // The CPU may have counted one more while this was read.
+        record.count = std::accumulate(counts.hist.begin(), counts.hist.end(), std::uint64_t{0});
         record.sum_ns = counts.sum_ns;
         record.max_ns = counts.max_ns;
         std::ranges::copy(counts.hist, record.hist);

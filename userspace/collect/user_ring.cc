@@ -141,7 +141,9 @@ void UserRing::decode(const Record& record, const Clocks& clocks, const Take& ta
 }
 
 void UserRing::drain(const Clocks& clocks, const Take& take) {
-  if (last_ns_ == 0) last_ns_ = std::min(clocks.to_ns(created()), clocks.marked_ns());
+  const std::uint64_t created_ns = std::min(clocks.to_ns(created()), clocks.marked_ns());
+  if (last_ns_ == 0) last_ns_ = created_ns;
+  if (stamped_ns_ == 0) stamped_ns_ = created_ns;
   give_carrier(take, last_ns_);
   if (seen_ < tail_) {  // no writer of ours goes back; the new start is all that is left to trust
     tail_ = seen_;

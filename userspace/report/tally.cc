@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "report/tally.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -23,7 +24,8 @@ constexpr std::array<std::string_view, SCHEDSCOPE_TALLIES> keys = {"slices", "qu
 
 std::string tally_text(const analysis::Tallies& tallies, const TextOptions& options) {
   const std::string title =
-      fmt::format("Counted in the kernel for {}", human_ns(tallies.at_ns - tallies.since_ns));
+      fmt::format("Counted in the kernel for {}",
+                  human_ns(tallies.at_ns - std::min(tallies.at_ns, tallies.since_ns)));
   std::string out = fmt::format("\n{}\n", options.color ? "\x1b[1m" + title + "\x1b[0m" : title);
   Table table({{"what", false, 99},
                {"class", false, 98},
