@@ -261,12 +261,12 @@ void Findings::interrupted(Report& report) {
     if (taken_ns < least_interrupted_ns || taken_ns * least_interrupted_part < t.run_ns) continue;
     found.push_back(
         {.kind = "interrupts",
-         .text = fmt::format("Of the {} that {} was on a CPU, interrupts took {} ({} %): {} in {} "
-                             "hard ones, {} in {} softirqs.",
-                             human_ns(t.run_ns), name_of(t.who), human_ns(taken_ns),
-                             100 * taken_ns / t.run_ns, human_ns(t.interrupts->irq_ns),
-                             t.interrupts->irqs, human_ns(t.interrupts->softirq_ns),
-                             t.interrupts->softirqs),
+         .text = fmt::format(
+             "Of the {} that {} was on a CPU, interrupts took at least {} ({} %): {} in {} "
+             "hard ones, {} in {} softirqs.",
+             human_ns(t.run_ns), name_of(t.who), human_ns(taken_ns), 100 * taken_ns / t.run_ns,
+             human_ns(t.interrupts->irq_ns), t.interrupts->irqs, human_ns(t.interrupts->softirq_ns),
+             t.interrupts->softirqs),
          .severity = Severity::notice,
          .thread = t.who.index,
          .for_ns = taken_ns});

@@ -178,6 +178,15 @@ Result<void> Recorder::start_witnesses() {
   return {};
 }
 
+void Recorder::open_ledger() {
+  if (auto ledger = Ledger::open()) {
+    ledger_.emplace(std::move(*ledger));
+    machine_.witnesses.emplace_back("module");
+  } else if (ledger.error().code != ENOENT) {
+    warn(ledger.error().message());
+  }
+}
+
 Result<void> Recorder::prepare() {
   machine_ = read_machine();
   if (options_.stacks) prepare_stacks();
@@ -192,14 +201,10 @@ Result<void> Recorder::prepare() {
   const auto before = std::exchange(selected_, {});
   if (selection_.rules().empty()) selection_.add_selected(before);
   if (auto added = add_witnesses(); !added) return std::unexpected(added.error());
-  if (auto ledger = Ledger::open()) {
-    ledger_.emplace(std::move(*ledger));
-    machine_.witnesses.emplace_back("module");
-  } else if (ledger.error().code != ENOENT) {
-    warn(ledger.error().message());
-  }
-  auto rings = UserRings::create(
-      [this](std::uint32_t pid) { return !selection_.filtering() || processes_.contains(pid); });
+  if (!is_tally_alone()) open_ledger();
+  auto rings = UserRings::create([this](std::uint32_t pid) {
+    return !is_tally_alone() && (!selection_.filtering() || processes_.contains(pid));
+  });
   if (!rings) return std::unexpected(rings.error());
   user_rings_.emplace(std::move(*rings));
   if (!user_rings_->warning().empty()) machine_.missing.push_back(user_rings_->warning());

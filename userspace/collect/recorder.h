@@ -68,6 +68,7 @@ class Recorder {
   void keep_stats_of(schedscope_cpu_stats& stats);
   void add_user_stats(schedscope_cpu_stats& stats) const;
   Result<void> walk(std::uint16_t flag);
+  void open_ledger();
   void read_ledger(std::uint16_t flag);
   [[nodiscard]] bool is_over();
   [[nodiscard]] bool is_signalled();

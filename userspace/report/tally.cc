@@ -10,7 +10,6 @@
 
 #include "base/text.h"
 #include "report/names.h"
-#include "report/table.h"
 
 namespace schedscope::report {
 namespace {
@@ -22,11 +21,12 @@ constexpr std::array<std::string_view, SCHEDSCOPE_TALLIES> keys = {"slices", "qu
 
 }  // namespace
 
-std::string tally_text(const analysis::Tallies& tallies, const TextOptions& options) {
-  const std::string title =
-      fmt::format("Counted in the kernel for {}",
-                  human_ns(tallies.at_ns - std::min(tallies.at_ns, tallies.since_ns)));
-  std::string out = fmt::format("\n{}\n", options.color ? "\x1b[1m" + title + "\x1b[0m" : title);
+std::string tally_title(const analysis::Tallies& tallies) {
+  return fmt::format("Counted in the kernel for {}",
+                     human_ns(tallies.at_ns - std::min(tallies.at_ns, tallies.since_ns)));
+}
+
+Table tally_table(const analysis::Tallies& tallies) {
   Table table({{"what", false, 99},
                {"class", false, 98},
                {"count", true, 97},
@@ -42,7 +42,7 @@ std::string tally_text(const analysis::Tallies& tallies, const TextOptions& opti
                human_ns(row.count == 0 ? 0 : row.sum_ns / row.count), human_ns(row.percentile(500)),
                human_ns(row.percentile(900)), human_ns(row.percentile(990)), human_ns(row.max_ns)});
   }
-  return out + table.text(options.width, options.color);
+  return table;
 }
 
 nlohmann::ordered_json tally_json(const analysis::Tallies& tallies) {

@@ -6,12 +6,13 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "analysis/report.h"
-#include "report/text.h"
+#include "report/table.h"
 
 namespace schedscope::report {
 
-// What the kernel counted by itself, as a section of a text report, and in JSON.
-[[nodiscard]] std::string tally_text(const analysis::Tallies& tallies, const TextOptions& options);
+// What the kernel counted by itself: a section of a text report, and JSON.
+[[nodiscard]] std::string tally_title(const analysis::Tallies& tallies);
+[[nodiscard]] Table tally_table(const analysis::Tallies& tallies);
 [[nodiscard]] nlohmann::ordered_json tally_json(const analysis::Tallies& tallies);
 
 }  // namespace schedscope::report

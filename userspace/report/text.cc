@@ -38,7 +38,7 @@ class Text {
       slept_at();
       futexes();
       policies();
-      if (report_.tallies) out_ += tally_text(*report_.tallies, options_);
+      tallies();
       cpus();
       user_threads();
     }
@@ -285,6 +285,12 @@ class Text {
     const std::size_t shown = limit(rows.size());
     out_ += eevdf_table(std::span(rows).first(shown)).text(options_.width, options_.color);
     more(shown, rows.size(), "threads");
+  }
+
+  void tallies() {
+    if (!report_.tallies) return;
+    heading(tally_title(*report_.tallies));
+    out_ += tally_table(*report_.tallies).text(options_.width, options_.color);
   }
 
   void policies() {
