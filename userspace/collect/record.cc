@@ -93,6 +93,7 @@ Result<Outcome> Recordings::run() {
   std::string warning;
   for (std::uint32_t files = 1;; ++files) {
     if (!outcome || outcome->trigger.empty() || outcome->interrupted) break;
+    if (outcome->command_status) break;
     if (warning.empty()) warning = outcome->warning;
     outcome->interrupted = is_interrupted();
     if (files == options_.flight->most_files || outcome->interrupted ||

@@ -104,18 +104,23 @@ void Recorder::keep(std::uint64_t source, RecordView record) {
   if (selection_.filtering()) note_selected(record);
 }
 
+void Recorder::take(RecordView record) {
+  keep(source_of(record), record);
+  if (trigger_) trigger_->see(record);
+}
+
 void Recorder::note_selected(RecordView record) {
   if (record.kind() == SCHEDSCOPE_REC_FORK) {
     processes_.insert(record.as<schedscope_fork>().pid);
-    if (flight_) selected_.insert(record.as<schedscope_fork>().tid);
+    if (flight_) select(record.as<schedscope_fork>().tid);
   } else if (record.kind() == SCHEDSCOPE_REC_TASK) {
     const auto& task = record.as<schedscope_task>();
     const bool outside = (record.flags() & SCHEDSCOPE_TASK_BYSTANDER) != 0;
     if (!outside) processes_.insert(task.pid);
     if (outside) selected_.erase(task.tid);
-    if (!outside && flight_) selected_.insert(task.tid);
+    if (!outside && flight_) select(task.tid);
   } else if (record.kind() == SCHEDSCOPE_REC_EXIT) {
-    selected_.erase(record.as<schedscope_exit>().tid);
+    if (flight_) exited_[record.as<schedscope_exit>().tid] = record.time_ns();
   }
 }
 
@@ -297,7 +302,8 @@ bool Recorder::is_over() {
     outcome_.command_status = command_->status();
     if (outcome_.command_status) return true;
   }
-  if (is_triggered()) return true;
+  if (is_triggered(certain_ns_)) return true;
+  forget_exited(certain_ns_ - std::min(certain_ns_, settled_after_ns));
   return options_.duration && Clocks::now_ns() - outcome_.start_ns >=
                                   static_cast<std::uint64_t>(options_.duration->count());
 }
@@ -331,8 +337,7 @@ void Recorder::drain() {
         const schedscope_stack stack = stacks_->keep(record);
         return keep(source_of(record), view_of(stack));
       }
-      keep(source_of(record), record);
-      if (trigger_) trigger_->see(record);
+      take(record);
     });
     if (!drained) warn(drained.error().message());
   }
@@ -455,6 +460,7 @@ Result<void> Recorder::end() {
   // counted switch has its record.
   if (auto walked = walk(SCHEDSCOPE_TASK_END); !walked) warn(walked.error().message());
   read_ledger(SCHEDSCOPE_ACCOUNT_END);
+  const std::uint64_t all_known_ns = Clocks::now_ns();
   for (const auto& witness : std::views::reverse(witnesses_)) {
     if (auto stopped = witness->stop(); !stopped) warn(stopped.error().message());
   }
@@ -462,8 +468,7 @@ Result<void> Recorder::end() {
   drain();
   outcome_.end_ns = Clocks::now_ns();
   for (const auto& witness : witnesses_) {
-    witness->drain_rest(
-        [this](std::uint32_t, RecordView record) { keep(source_of(record), record); });
+    witness->drain_rest([this](std::uint32_t, RecordView record) { take(record); });
   }
   if (first().selection_failed() != 0) {
     warn(fmt::format("{} threads were not recorded: more than 131,072 selected at once",
@@ -473,6 +478,9 @@ Result<void> Recorder::end() {
     tell(fmt::format("no thread matched {}: nothing was recorded", printable(machine_.filter)));
   }
   end_command();
+  // What was going on until the end counts too: the command may have ended because of it.
+  if (machine_.trigger.empty()) (void)is_triggered(all_known_ns);
+  forget_exited(~0ULL);
   if (stacks_) tell_stacks(true);
   flush(true);
   if (flight_) tell_cgroups_again();

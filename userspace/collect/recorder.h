@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -84,16 +85,19 @@ class Recorder {
     if (options_.tell) options_.tell(text);
   }
   void keep(std::uint64_t source, RecordView record);
+  void take(RecordView record);  // a witness's
   void note_selected(RecordView record);
 
   // Of a flight recorder: recorder_flight.cc.
   [[nodiscard]] Result<void> try_flight_file() const;
   void begin_piece();
+  void select(std::uint32_t tid);
+  void forget_exited(std::uint64_t before_ns);
   void tell_again(std::uint64_t source, RecordView record);
   void tell_cgroups_again();
   void take_off(schedscope_cpu_stats& stats);
   void finish_flight();
-  [[nodiscard]] bool is_triggered();
+  [[nodiscard]] bool is_triggered(std::uint64_t certain_ns);
   [[nodiscard]] bool is_all_told();
   // No event is recorded.
   [[nodiscard]] bool is_tally_alone() const { return tally_ && !options_.flight; }
@@ -104,6 +108,7 @@ class Recorder {
   EndSignals& signals_;
   std::optional<Command>& command_;
   std::set<std::uint32_t>& selected_;  // threads that are; only of a flight recorder
+  std::map<std::uint32_t, std::uint64_t> exited_;  // of them, and when
   std::shared_ptr<Tally> tally_;
   Outcome outcome_;
   capture::Machine machine_;

@@ -70,9 +70,23 @@ void Recorder::tell_cgroups_again() {
   });
 }
 
-bool Recorder::is_triggered() {
+void Recorder::select(std::uint32_t tid) {
+  selected_.insert(tid);
+  exited_.erase(tid);
+}
+
+// Of one that is over there may be a last switch that was not judged yet.
+void Recorder::forget_exited(std::uint64_t before_ns) {
+  std::erase_if(exited_, [&](const auto& one) {
+    const bool old = one.second < before_ns;
+    if (old) selected_.erase(one.first);
+    return old;
+  });
+}
+
+bool Recorder::is_triggered(std::uint64_t certain_ns) {
   if (!trigger_) return false;
-  const auto fired = trigger_->judge(certain_ns_);
+  const auto fired = trigger_->judge(certain_ns);
   if (!fired) return false;
   if (!is_all_told()) {
     trigger_->forget();
