@@ -42,4 +42,21 @@ struct Uncharged {
          static_cast<double>(uncharged(trial, thread.who.index, begin_ns, end_ns).ns);
 }
 
+// The most that the kernel charged a thread: see agreement.kernel_counts in metrics.rst.
+[[nodiscard]] inline std::uint64_t most_charged_ns(const analysis::ThreadReport& thread) {
+  if (!thread.judge) return thread.run_ns + 8000 * thread.slices;
+  return static_cast<std::uint64_t>(static_cast<std::int64_t>(thread.run_ns) -
+                                    thread.judge->clock_ns) +
+         thread.judge->within_ns;
+}
+
+// What it charged for a slice from `from_ns` on, at least.
+[[nodiscard]] inline std::int64_t least_charged_ns(const timeline::Slice& slice,
+                                                   std::uint64_t from_ns) {
+  Uncharged uncharged;
+  uncharged.add(slice);
+  return static_cast<std::int64_t>(slice.end_ns - std::max(slice.begin_ns, from_ns)) -
+         uncharged.ns - static_cast<std::int64_t>(uncharged.off_ns);
+}
+
 }  // namespace schedscope::golden

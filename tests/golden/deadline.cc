@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "charged.h"
 #include "schedule.h"
 #include "stage.h"
 
@@ -61,19 +62,19 @@ void judge(const Trial& trial, Verdict& verdict) {
   verdict.equal("kernel priority", thread->who.prio, -1);
   verdict.equal("nominal slice", thread->who.slice_ns, runtime_ns);
 
-  std::uint64_t throttled = 0, outranked = 0, other = 0, too_long = 0, longest = 0, total = 0;
-  std::uint64_t run = 0, stood = 0;
+  std::uint64_t throttled = 0, outranked = 0, other = 0, too_long = 0, stood = 0;
+  std::int64_t run = 0, longest = 0, total = 0;
   const std::uint64_t tick = tick_ns(trial.report);
   for (const auto& slice : trial.trace.slices({thread->who.index}, begin.at_ns, end.at_ns)) {
-    const std::uint64_t length = slice.end_ns - std::max(slice.begin_ns, begin.at_ns);
-    total += length;
-    run += slice.end_ns - slice.begin_ns;
+    total += least_charged_ns(slice, begin.at_ns);
+    run += least_charged_ns(slice, slice.begin_ns);
     stood += stood_ns(stands, slice.begin_ns, slice.end_ns);
     if (slice.end == timeline::SliceEnd::throttled) {
       ++throttled;
       longest = std::max(longest, run);
-      if (run > runtime_ns + tick + stood) ++too_long;
-      run = stood = 0;
+      if (run > static_cast<std::int64_t>(runtime_ns + tick + stood)) ++too_long;
+      run = 0;
+      stood = 0;
     } else if (slice.end == timeline::SliceEnd::outranked ||
                slice.end == timeline::SliceEnd::migrated) {
       ++outranked;  // by the stopper
@@ -89,7 +90,8 @@ void judge(const Trial& trial, Verdict& verdict) {
   verdict.equal("budgets of more than 10 ms, a tick and what the CPU stood still", too_long,
                 std::uint64_t{0});
   verdict.at_most("run ns", total,
-                  (periods + 2) * (runtime_ns + tick) + stood_ns(stands, 0, end.at_ns));
+                  static_cast<std::int64_t>((periods + 2) * (runtime_ns + tick) +
+                                            stood_ns(stands, 0, end.at_ns)));
   verdict.note(fmt::format("longest budget: {} ns; {} in {} periods", longest, throttled, periods));
 }
 

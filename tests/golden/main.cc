@@ -59,8 +59,11 @@ bool run_one(std::size_t number, const Schedule& schedule, const Wish& wish) {
   const auto verdict = try_schedule(schedule, wish);
   const bool skipped = verdict && !verdict->skip_reason().empty();
   const bool ok = skipped || (verdict && verdict->ok());
-  fmt::print("{}ok {} - {} by {}{}{}\n", ok ? "" : "not ", number, schedule.name,
-             wish.witness_name(), skipped ? " # SKIP " : "", skipped ? verdict->skip_reason() : "");
+  std::string why;
+  if (skipped) why = " # SKIP " + verdict->skip_reason();
+  if (!ok && verdict) why = " # " + verdict->first_wrong();
+  fmt::print("{}ok {} - {} by {}{}\n", ok ? "" : "not ", number, schedule.name, wish.witness_name(),
+             why);
   if (!verdict) fmt::print("# {}\n", verdict.error().message());
   if (!ok || (verdict && !verdict->ok())) fmt::print("# the answer: {}\n", schedule.answer);
   // What is wrong in a schedule that is skipped is said too.

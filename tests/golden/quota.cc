@@ -71,14 +71,6 @@ struct Cuts {
   std::uint64_t periods = 0;
 };
 
-// What the kernel charged for a slice, at least.
-std::int64_t charged_ns(const timeline::Slice& slice, std::uint64_t from_ns) {
-  Uncharged uncharged;
-  uncharged.add(slice);
-  return static_cast<std::int64_t>(slice.end_ns - std::max(slice.begin_ns, from_ns)) -
-         uncharged.ns - static_cast<std::int64_t>(uncharged.off_ns);
-}
-
 bool is_cut(const timeline::Slice& slice, const timeline::Slice& next) {
   // A turn of another thread is some ms long at most, what is left of a period most of 80.
   return slice.end == timeline::SliceEnd::throttled || next.begin_ns - slice.end_ns > period_ns / 2;
@@ -117,8 +109,8 @@ Cuts count_cuts(const Trial& trial, timeline::ThreadIndex thread) {
   std::uint64_t began_in = period_of(begin.at_ns);
   for (std::size_t i = 0; i + 1 < slices.size() && slices[i].end_ns <= end.at_ns; ++i) {
     const timeline::Slice& slice = slices[i];
-    cuts.run_ns += charged_ns(slice, begin.at_ns);
-    run += charged_ns(slice, slice.begin_ns);
+    cuts.run_ns += least_charged_ns(slice, begin.at_ns);
+    run += least_charged_ns(slice, slice.begin_ns);
     stood += stood_ns(stands, slice.begin_ns, slice.end_ns);
     const bool idle = slice.next == timeline::no_index;
     const bool said = slice.end == timeline::SliceEnd::throttled;

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "charged.h"
 #include "schedule.h"
 #include "stage.h"
 
@@ -98,7 +99,8 @@ void judge_burst(const Trial& trial, const nlohmann::json& burst,
     const auto stands = trial.told.at("robins").at(own).at("stands").get<std::vector<Stand>>();
     const std::uint64_t length = slice.end_ns - slice.begin_ns, tick = tick_ns(trial.report);
     const std::uint64_t most = slice_ns + tick + stood_ns(stands, slice.begin_ns, slice.end_ns);
-    if (length > most || (fresh.at(own) && length + tick < slice_ns)) ++counts.wrong_length;
+    const bool too_long = least_charged_ns(slice, slice.begin_ns) > static_cast<std::int64_t>(most);
+    if (too_long || (fresh.at(own) && length + tick < slice_ns)) ++counts.wrong_length;
     if (fresh.at(own)) ++counts.whole;
     fresh.at(own) = true;
   }

@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 
 #include "base/fd.h"
+#include "charged.h"
 #include "schedule.h"
 #include "stage.h"
 
@@ -126,14 +127,6 @@ std::map<std::uint32_t, std::vector<const analysis::ThreadReport*>> found_lives(
   return found;
 }
 
-// At most: see agreement.kernel_counts in metrics.rst.
-std::uint64_t run_by_kernels_clock(const analysis::ThreadReport& thread) {
-  constexpr std::uint64_t a_slice_ns = 8000;
-  const std::int64_t clock_ns = thread.judge ? thread.judge->clock_ns : 0;
-  return static_cast<std::uint64_t>(static_cast<std::int64_t>(thread.run_ns) - clock_ns) +
-         thread.slices * a_slice_ns;
-}
-
 void judge(const Trial& trial, Verdict& verdict) {
   const Lives lives = told_lives(trial);
   auto found = found_lives(trial, lives);
@@ -150,7 +143,7 @@ void judge(const Trial& trial, Verdict& verdict) {
       const Life& life = of_tid[i];
       if (thread.who.born_ns < life.before_ns || thread.who.born_ns > life.after_ns) ++elsewhen;
       if (ends_of(thread, timeline::SliceEnd::exited) != 1) ++not_exited;
-      if (run_by_kernels_clock(thread) < life.cpu_ns) ++too_short;
+      if (most_charged_ns(thread) < life.cpu_ns) ++too_short;
       if (thread.slices != 1) ++sliced;
     }
   }

@@ -42,6 +42,12 @@ class Verdict {
   [[nodiscard]] bool ok() const { return wrong_ == 0; }
   [[nodiscard]] std::size_t wrong() const { return wrong_; }
   [[nodiscard]] const std::string& skip_reason() const { return skip_reason_; }
+  [[nodiscard]] std::string first_wrong() const {
+    for (const Line& line : lines_) {
+      if (!line.right) return line.text;
+    }
+    return "";
+  }
   // One line each, of those that did not hold marked so.
   [[nodiscard]] std::string text(std::string_view indent) const {
     std::string out;

@@ -305,12 +305,14 @@ std::string title_of(const timeline::Thread& thread) {
 bool Agreement::judge(const Row& row, ThreadReport& thread, Report& report) const {
   const std::uint64_t kernel = row.end.switches - row.begin.switches;
   const auto recorded = row.numbers.count(row.begin.switches, row.end.switches);
-  thread.judge =
-      ThreadReport::Judge{.kernel_switches = kernel,
-                          .recorded_switches = recorded.value_or(0),
-                          .kernel_run_ns = row.end.kernel_run_ns - row.begin.kernel_run_ns,
-                          .recorded_run_ns = row.end.recorded.ns - row.begin.recorded.ns,
-                          .clock_ns = row.end.recorded.clock_ns - row.begin.recorded.clock_ns};
+  thread.judge = ThreadReport::Judge{
+      .kernel_switches = kernel,
+      .recorded_switches = recorded.value_or(0),
+      .kernel_run_ns = row.end.kernel_run_ns - row.begin.kernel_run_ns,
+      .recorded_run_ns = row.end.recorded.ns - row.begin.recorded.ns,
+      .clock_ns = row.end.recorded.clock_ns - row.begin.recorded.clock_ns,
+      .within_ns = row.end.recorded.clock_off_ns - row.begin.recorded.clock_off_ns +
+                   row.left_off_ns + slack_per_slice_ns};
   if (gaps_) return true;
   ++report.kernel_counts.threads;
   if (!recorded || *recorded > kernel || *recorded + row.untold < kernel) {
@@ -341,11 +343,9 @@ bool Agreement::run_agrees(const Row& row, const ThreadReport::Judge& judge,
     return true;
   }
   ++compared.run_times;
-  const std::uint64_t slack = row.end.recorded.clock_off_ns - row.begin.recorded.clock_off_ns +
-                              row.left_off_ns + slack_per_slice_ns;
   const auto charged = static_cast<std::int64_t>(judge.recorded_run_ns) - judge.clock_ns;
   const std::int64_t more = static_cast<std::int64_t>(judge.kernel_run_ns) - charged;
-  const auto bound = static_cast<std::int64_t>(slack);
+  const auto bound = static_cast<std::int64_t>(judge.within_ns);
   // The kernel may charge less than its clock went, where a CPU stands still in the midst of it.
   // Time that is recorded of the wrong thread is missing from another's.
   return more <= bound && (setup().machine.virtual_machine || more >= -bound);

@@ -184,8 +184,10 @@ struct ThreadReport {
     std::uint64_t kernel_switches, recorded_switches;
     std::uint64_t kernel_run_ns, recorded_run_ns;
     // Of the recorded: what the clock that the kernel charges by did not go (interrupts, stolen
-    // time, a late stamp). kernel = recorded - clock, within 8 us a slice.
+    // time, a late stamp). kernel = recorded - clock, within so much: 8 us a slice, and the error of
+    // clock_ns.
     std::int64_t clock_ns;
+    std::uint64_t within_ns;
   };
   std::optional<Judge> judge;
   // The module's count of ended slices between two readings of the ledger, and the switches

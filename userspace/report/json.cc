@@ -310,7 +310,8 @@ json thread_json(const analysis::Report& report, const analysis::ThreadReport& t
                     {"recorded_switches", thread.judge->recorded_switches},
                     {"kernel_run_ns", thread.judge->kernel_run_ns},
                     {"recorded_run_ns", thread.judge->recorded_run_ns},
-                    {"clock_ns", thread.judge->clock_ns}};
+                    {"clock_ns", thread.judge->clock_ns},
+                    {"within_ns", thread.judge->within_ns}};
   }
   if (thread.module) {
     out["module"] = {{"module_slices", thread.module->module_slices},
