@@ -248,6 +248,8 @@ TEST_F(life, fork)
 	}
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
+	/* The child may have been over before it was waited for. */
+	usleep(1000);
 	page_read(page, &after);
 	EXPECT_EQ(thread_id(), after.tid);
 	EXPECT_LT(before.slices, after.slices);
