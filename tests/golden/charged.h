@@ -50,13 +50,4 @@ struct Uncharged {
          thread.judge->within_ns;
 }
 
-// What it charged for a slice from `from_ns` on, at least.
-[[nodiscard]] inline std::int64_t least_charged_ns(const timeline::Slice& slice,
-                                                   std::uint64_t from_ns) {
-  Uncharged uncharged;
-  uncharged.add(slice);
-  return static_cast<std::int64_t>(slice.end_ns - std::max(slice.begin_ns, from_ns)) -
-         uncharged.ns - static_cast<std::int64_t>(uncharged.off_ns);
-}
-
 }  // namespace schedscope::golden

@@ -8,8 +8,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -127,33 +129,31 @@ void from_json(const nlohmann::json& json, OwnSwitches& switches) {
   switches = {.at_ns = json.at(0), .voluntary = json.at(1), .involuntary = json.at(2)};
 }
 
-void to_json(nlohmann::json& json, const Stand& stand) {
-  json = {stand.begin_ns, stand.end_ns, stand.ns};
+void to_json(nlohmann::json& json, const Unseen& unseen) {
+  json = {unseen.begin_ns, unseen.end_ns};
 }
 
-void from_json(const nlohmann::json& json, Stand& stand) {
-  stand = {.begin_ns = json.at(0), .end_ns = json.at(1), .ns = json.at(2)};
+void from_json(const nlohmann::json& json, Unseen& unseen) {
+  unseen = {.begin_ns = json.at(0), .end_ns = json.at(1)};
 }
 
-std::vector<Stand> spin_until(std::uint64_t end_ns) {
+void spin_until(std::uint64_t end_ns, std::vector<Unseen>& unseen) {
   constexpr std::uint64_t least_ns = 100'000;
-  std::vector<Stand> stands;
-  std::uint64_t at = now_ns(), used = thread_cpu_ns();
-  while (at < end_ns) {
-    const std::uint64_t used_before = std::exchange(used, thread_cpu_ns());
+  for (std::uint64_t at = now_ns(); at < end_ns;) {
     const std::uint64_t before = std::exchange(at, now_ns());
-    if (used - used_before >= least_ns) stands.push_back({before, at, used - used_before});
+    if (at - before >= least_ns) unseen.push_back({before, at});
   }
-  return stands;
 }
 
-std::uint64_t stood_ns(const std::vector<Stand>& stands, std::uint64_t begin_ns,
-                       std::uint64_t end_ns) {
-  std::uint64_t sum = 0;
-  for (const Stand& stand : stands) {
-    if (stand.begin_ns < end_ns && stand.end_ns > begin_ns) sum += stand.ns;
+std::uint64_t seen_ns(const std::vector<Unseen>& unseen, std::uint64_t begin_ns,
+                      std::uint64_t end_ns) {
+  std::uint64_t seen = end_ns - begin_ns;
+  for (const Unseen& one : unseen) {
+    const std::uint64_t begin = std::max(one.begin_ns, begin_ns);
+    const std::uint64_t end = std::min(one.end_ns, end_ns);
+    if (begin < end) seen -= end - begin;
   }
-  return sum;
+  return seen;
 }
 
 void Futex::set(std::uint32_t value) {

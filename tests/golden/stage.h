@@ -40,18 +40,18 @@ struct OwnSwitches {
 void to_json(nlohmann::json& json, const OwnSwitches& switches);
 void from_json(const nlohmann::json& json, OwnSwitches& switches);
 
-// A virtual CPU may be stopped by its host, and a tick then comes late: the thread that was on it
-// sees its own CPU clock jump. In [begin_ns, end_ns] by that much.
-struct Stand {
-  std::uint64_t begin_ns, end_ns, ns;
+// In which a thread that only looks at the clock did not see it: it was off its CPU, or that stood
+// still, as a virtual CPU does that its host has stopped, and a tick then comes late.
+struct Unseen {
+  std::uint64_t begin_ns, end_ns;
 };
-void to_json(nlohmann::json& json, const Stand& stand);
-void from_json(const nlohmann::json& json, Stand& stand);
-// Runs until CLOCK_MONOTONIC shows `end_ns`.
-[[nodiscard]] std::vector<Stand> spin_until(std::uint64_t end_ns);
-// How long the CPU stood still under a thread in [begin_ns, end_ns], at most.
-[[nodiscard]] std::uint64_t stood_ns(const std::vector<Stand>& stands, std::uint64_t begin_ns,
-                                     std::uint64_t end_ns);
+void to_json(nlohmann::json& json, const Unseen& unseen);
+void from_json(const nlohmann::json& json, Unseen& unseen);
+// Runs until CLOCK_MONOTONIC shows `end_ns`; of what it did not see, adds all from 0.1 ms up.
+void spin_until(std::uint64_t end_ns, std::vector<Unseen>& unseen);
+// How long the thread saw itself run in a slice.
+[[nodiscard]] std::uint64_t seen_ns(const std::vector<Unseen>& unseen, std::uint64_t begin_ns,
+                                    std::uint64_t end_ns);
 
 // What sched_setattr(2), which the C library does not have, asks for.
 struct SchedAttributes {

@@ -107,7 +107,7 @@ class Recorder {
   Selection selection_;
   EndSignals& signals_;
   std::optional<Command>& command_;
-  std::set<std::uint32_t>& selected_;  // threads that are; only of a flight recorder
+  std::set<std::uint32_t>& selected_;              // threads that are; only of a flight recorder
   std::map<std::uint32_t, std::uint64_t> exited_;  // of them, and when
   std::shared_ptr<Tally> tally_;
   Outcome outcome_;
