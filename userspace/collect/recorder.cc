@@ -357,7 +357,10 @@ void Recorder::stop_measuring() {
 
 void Recorder::flush(bool even_if_small) {
   const bool due = last_drain_ns_ - flushed_ns_ >= flush_every_ns;
-  if (!even_if_small && !due && writer_->pending_bytes() < chunk_bytes) return;
+  // What waits to be packed takes memory, too.
+  const std::uint64_t most_bytes =
+      flight_ ? std::min(chunk_bytes, options_.flight->most_bytes / 4) : chunk_bytes;
+  if (!even_if_small && !due && writer_->pending_bytes() < most_bytes) return;
   read_clocks();
   if (!flight_ && last_drain_ns_ - tallied_ns_ >= tally_every_ns) keep_tally();
   if (stacks_ && !flight_) tell_stacks(false);
@@ -389,9 +392,16 @@ void Recorder::prepare_stacks() {
 // A flight recorder tells all at its end: it cannot know which of them it will still have.
 void Recorder::tell_stacks(bool all) {
   const auto take = [this](RecordView frame) { keep(capture::Writer::agent_source, frame); };
-  if (flight_) return stacks_->tell_all(Clocks::now_ns(), take);
-  if (all) stacks_->read_symbols(~0ULL);
-  stacks_->tell(Clocks::now_ns(), take);
+  if (flight_) {
+    stacks_->tell_all(flight_->stacks(), Clocks::now_ns(), take);
+  } else {
+    if (all) stacks_->read_symbols(~0ULL);
+    stacks_->tell(Clocks::now_ns(), take);
+  }
+  if (all && stacks_->without_room()) {
+    machine_.missing.emplace_back(
+        "names of some functions: they are in more files, or have more symbols, than are kept");
+  }
 }
 
 void Recorder::read_clocks() {
