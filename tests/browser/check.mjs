@@ -218,10 +218,11 @@ await test("a thread's details say why it was off the CPU", async () => {
 
 await test("and in which functions, all of its sleeps that have stacks", async () => {
   const thread = [...report.threads].sort((a, b) => b.off_cpu_stacks.length - a.off_cpu_stacks.length)[0];
+  const frames = (stack) => report.stacks.stacks[stack].map((frame) => report.stacks.frames[frame]);
   await choose(page, thread);
   const shown = await ranking(page, "Slept in");
   same(shown.map(({ name, note, numbers }) => [[name, ...note.split(" < ")].join(" < "), numbers[0], ...numbers.slice(1).map((title) => String(exactly(title)))]),
-    thread.off_cpu_stacks.map((row) => [(row.user ?? [...row.kernel, `unknown (${row.user_missing})`]).join(" < "), row.count.toLocaleString("en"), String(row.ns), String(row.max_ns)]), "the places");
+    thread.off_cpu_stacks.map((row) => [(row.user === undefined ? [...frames(row.kernel), `unknown (${row.user_missing})`] : frames(row.user)).join(" < "), row.count.toLocaleString("en"), String(row.ns), String(row.max_ns)]), "the places");
   if (!shown.some(({ name, note }) => name === "<img src=x onerror=alert(1)>" && note === "pool::work < main")) throw new Error(`no pool::work in ${JSON.stringify(shown)}`);
   same(await page.evaluate(() => document.querySelectorAll("#details img").length), 0, "elements made of frames");
   await page.keyboard.press("Escape");

@@ -8,6 +8,7 @@
 
 #include "analysis/frames.h"
 #include "analysis/passes.h"
+#include "schema/skipped.h"
 
 namespace schedscope::analysis {
 namespace {
@@ -26,9 +27,13 @@ class OffCpuStacks final : public Pass {
   using Pass::Pass;
 
   [[nodiscard]] std::uint64_t wants_records() const override {
-    return kinds(SCHEDSCOPE_REC_STACK, SCHEDSCOPE_REC_FRAME);
+    return kinds(SCHEDSCOPE_REC_STACK, SCHEDSCOPE_REC_FRAME, SCHEDSCOPE_REC_LOST);
   }
   void record(RecordView record) override {
+    if (record.kind() == SCHEDSCOPE_REC_LOST) {
+      report_.in_part |= record.as<schedscope_lost>().cause == lost_skipped;
+      return;
+    }
     any_ = true;
     if (record.kind() == SCHEDSCOPE_REC_FRAME) frames_.add(record.as<schedscope_frame>());
   }
@@ -91,7 +96,8 @@ void OffCpuStacks::count_missing(const OffCpuStack& row) {
         return missing.no_room.add(row.count, row.ns);
       default:
         if (number > SCHEDSCOPE_STACK_LAST) return missing.unreadable.add(row.count, row.ns);
-        if (!report_.stacks.contains(number)) missing.untold.add(row.count, row.ns);
+        if (report_.stacks.contains(number)) return;
+        return (report_.in_part ? missing.unread : missing.untold).add(row.count, row.ns);
     }
   };
   count(row.stacks.kernel, report_.kernel);

@@ -79,6 +79,7 @@ struct Sleeps {
 struct MissingStacks {
   Sleeps unreadable{}, no_room{}, gone{};
   Sleeps untold{};  // its number is there, and its frames are not: the capture was cut off
+  Sleeps unread{};  // likewise, of a part of a capture
 };
 
 // What a capture with stacks says of them.
@@ -86,7 +87,8 @@ struct StackReport {
   std::vector<Frame> frames;  // each different one
   // By number: a stack's frames, the innermost first.
   std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> stacks;
-  Sleeps with{};  // whose stacks were recorded, even if one of the two is missing
+  bool in_part = false;  // not all of the capture was read
+  Sleeps with{};         // whose stacks were recorded, even if one of the two is missing
   MissingStacks kernel{}, user{};
   Sleeps before{};  // that began before the recording or the reported span
   Sleeps lost{};    // whose record is missing
@@ -184,8 +186,8 @@ struct ThreadReport {
     std::uint64_t kernel_switches, recorded_switches;
     std::uint64_t kernel_run_ns, recorded_run_ns;
     // Of the recorded: what the clock that the kernel charges by did not go (interrupts, stolen
-    // time, a late stamp). kernel = recorded - clock, within so much: 8 us a slice, and the error of
-    // clock_ns.
+    // time, a late stamp). kernel = recorded - clock, within so much: 8 us a slice, and the error
+    // of clock_ns.
     std::int64_t clock_ns;
     std::uint64_t within_ns;
   };

@@ -7,8 +7,10 @@
 
 namespace schedscope {
 
-// A small text file (proc, sysfs) without its last newline; nothing when it cannot be read.
-[[nodiscard]] std::optional<std::string> read_text(const std::filesystem::path& path);
+// A small text file (proc, sysfs) without its last newline, or its first `most_bytes`; nothing when
+// it cannot be read.
+[[nodiscard]] std::optional<std::string> read_text(const std::filesystem::path& path,
+                                                   std::size_t most_bytes = ~std::size_t{0});
 
 // The number that a text file holds; nothing when it holds none.
 [[nodiscard]] std::optional<long long> read_number(const std::filesystem::path& path);

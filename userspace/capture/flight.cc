@@ -93,6 +93,10 @@ void Flight::count(std::uint64_t source, RecordView record) {
     piece.opening_told += source == Writer::carrier_source ? 1 : 0;
     return;
   }
+  if (record.kind() == SCHEDSCOPE_REC_STACK) {
+    piece.stacks.insert(record.as<schedscope_stack>().kernel);
+    piece.stacks.insert(record.as<schedscope_stack>().user);
+  }
   if (source == Writer::agent_source) return;
   Gone& counts = piece.counts[source];
   if (record.kind() == SCHEDSCOPE_REC_LOST) {
@@ -114,6 +118,12 @@ bool Flight::is_piece_full(std::uint64_t now_ns) const {
 Flight::Gone Flight::gone(std::uint64_t source) const {
   const auto found = gone_.find(source);
   return found == gone_.end() ? Gone{} : found->second;
+}
+
+std::unordered_set<std::uint32_t> Flight::stacks() const {
+  std::unordered_set<std::uint32_t> all;
+  for (const Piece& piece : pieces_) all.insert(piece.stacks.begin(), piece.stacks.end());
+  return all;
 }
 
 std::uint64_t Flight::told() const {

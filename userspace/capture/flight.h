@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <unordered_set>
 #include <vector>
 
 #include "base/error.h"
@@ -61,6 +62,8 @@ class Flight {
   // What the pieces that are gone had of a source. Those of user threads count as one,
   // Writer::carrier_source.
   [[nodiscard]] Gone gone(std::uint64_t source) const;
+  // The numbers of stacks that what is kept has.
+  [[nodiscard]] std::unordered_set<std::uint32_t> stacks() const;
   // Records of user threads that are kept, the opening's included.
   [[nodiscard]] std::uint64_t told() const;
 
@@ -80,6 +83,7 @@ class Flight {
     std::vector<std::byte> opening, chunks;
     std::uint64_t opening_told = 0;
     Counts counts;  // but for the opening's
+    std::unordered_set<std::uint32_t> stacks;
 
     [[nodiscard]] std::uint64_t bytes() const { return opening.size() + chunks.size(); }
   };

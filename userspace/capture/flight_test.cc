@@ -101,6 +101,28 @@ TEST_F(FlightTest, TheOldestPiecesGo) {
   EXPECT_EQ(time_of(contents.records.back()), 161 * second - second / 10);
 }
 
+TEST_F(FlightTest, KnowsTheStacksOfWhatItKeeps) {
+  Flight flight({.span_ns = 8 * second, .most_bytes = 1 << 20});
+  for (std::uint32_t i = 0; i < 20; ++i) {
+    begin(flight, i * second + second);
+    schedscope_stack stack{};
+    stack.rec = {.time_ns = i * second + second,
+                 .kind = SCHEDSCOPE_REC_STACK,
+                 .size = sizeof(stack),
+                 .cpu = 0,
+                 .flags = 0};
+    stack.kernel = 100 + i;
+    stack.user = 200 + i;
+    flight.count(0, view_of(stack));
+  }
+  const auto stacks = flight.stacks();
+  EXPECT_FALSE(stacks.contains(100));
+  EXPECT_FALSE(stacks.contains(210));
+  EXPECT_TRUE(stacks.contains(111));
+  EXPECT_TRUE(stacks.contains(219));
+  EXPECT_EQ(stacks.size(), 2 * 9U);
+}
+
 TEST_F(FlightTest, CountsWhatIsGoneAsTheSourcesDo) {
   Flight flight({.span_ns = 4 * second, .most_bytes = 1 << 20});
   begin(flight, 100 * second);

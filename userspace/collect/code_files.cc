@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "collect/clocks.h"
@@ -13,9 +15,7 @@ namespace schedscope::collect {
 namespace {
 
 // Open at once, of the 1024 descriptors that a process has.
-constexpr std::size_t most_open = 512;
-// For a file that no process let us open so far: each costs some system calls.
-constexpr std::uint32_t most_tries = 64;
+constexpr std::size_t most_open = 256;
 
 // A device or a pipe must not even be opened, which may do something.
 Fd open_regular(const std::string& path, std::uint64_t inode) {
@@ -39,46 +39,59 @@ Fd open_mapped(std::uint32_t tid, const CodeMap& map) {
 }  // namespace
 
 std::uint32_t CodeFiles::find(std::uint32_t tid, const CodeMap& map) {
-  const auto [entry, is_new] = by_key_.try_emplace(Key(map.device, map.inode, map.path),
-                                                   static_cast<std::uint32_t>(files_.size()));
-  if (!is_new) {
-    try_again(entry->second, tid, map);
-    return entry->second;
-  }
+  Versions& versions = by_name_[Name(map.device, map.inode, map.path)];
   Fd fd = map.is_file() ? open_mapped(tid, map) : Fd();
-  ElfFile elf(fd.get());
-  const std::uint32_t tries_left = map.is_file() && !fd.valid() ? most_tries : 0;
-  files_.push_back(
-      {.path = map.path, .fd = std::move(fd), .elf = std::move(elf), .tries_left = tries_left});
-  if (files_.size() - read_ > most_open) read_symbols(0);
-  return entry->second;
+  struct stat status{};
+  if (!fd.valid() || ::fstat(fd.get(), &status) != 0) {
+    return versions.empty() ? add(map, versions) : versions.back();
+  }
+  const Version version{status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
+  const auto known = std::ranges::find_if(versions, [&](std::uint32_t index) {
+    return !files_[index].version || files_[index].version == version;
+  });
+  const std::uint32_t index = known != versions.end() ? *known : add(map, versions);
+  if (index != others && !files_[index].version) open(index, version, std::move(fd));
+  return index;
 }
 
-// Who mapped it first may have been gone by then.
-void CodeFiles::try_again(std::uint32_t index, std::uint32_t tid, const CodeMap& map) {
-  File& file = files_[index];
-  if (file.tries_left == 0) return;
-  --file.tries_left;
-  Fd fd = open_mapped(tid, map);
-  if (!fd.valid()) return;
-  file.tries_left = 0;
-  file.elf = ElfFile(fd.get());
-  if (index >= read_) {
-    file.fd = std::move(fd);
-  } else {
-    file.elf.read_symbols(fd.get());
+std::uint32_t CodeFiles::add(const CodeMap& map, Versions& versions) {
+  if (files_.size() >= room_.files) {
+    without_room_ = true;
+    return others;
   }
+  files_.push_back({.path = map.path, .version = {}, .fd = {}, .elf = ElfFile(-1), .read = true});
+  return versions.emplace_back(static_cast<std::uint32_t>(files_.size() - 1));
+}
+
+void CodeFiles::open(std::uint32_t index, Version version, Fd fd) {
+  File& file = files_[index];
+  file.version = version;
+  file.elf = ElfFile(fd.get());
+  file.fd = std::move(fd);
+  file.read = false;
+  unread_.push_back(index);
+  if (unread_.size() > most_open) read_symbols(0);
+}
+
+void CodeFiles::read_symbols(File& file) {
+  if (symbol_bytes_ < room_.symbol_bytes) {
+    file.elf.read_symbols(file.fd.get());
+    symbol_bytes_ += file.elf.symbol_bytes();
+  } else {
+    without_room_ = true;
+  }
+  file.fd.reset();
+  file.read = true;
 }
 
 void CodeFiles::read_symbols(std::uint64_t budget_ns) {
   const std::uint64_t began_ns = Clocks::now_ns();
-  while (read_ < files_.size()) {
-    File& file = files_[read_++];
-    if (!file.fd.valid()) continue;
-    file.elf.read_symbols(file.fd.get());
-    file.fd.reset();
-    if (Clocks::now_ns() - began_ns >= budget_ns) return;
+  std::size_t done = 0;
+  while (done < unread_.size()) {
+    read_symbols(files_[unread_[done++]]);
+    if (Clocks::now_ns() - began_ns >= budget_ns) break;
   }
+  unread_.erase(unread_.begin(), unread_.begin() + static_cast<std::ptrdiff_t>(done));
 }
 
 }  // namespace schedscope::collect

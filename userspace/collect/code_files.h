@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -13,34 +14,63 @@
 
 namespace schedscope::collect {
 
-// The files whose code processes execute, each once: by device, inode and path.
+// The files whose code processes execute, each once. One that was written anew is another one,
+// though it has the path and often the inode of the one before.
 class CodeFiles {
  public:
-  // That of a map of a thread that is there; opened now, as it may be gone soon. Stacks that were
-  // told while it could not be opened have no names.
+  // What is kept in memory. Further files are one, `others`, and functions have no names.
+  struct Room {
+    std::size_t files = 1 << 13;
+    std::size_t symbol_bytes = 512U << 20;  // of all files
+  };
+  static constexpr std::uint32_t others = 0xfffffffd;  // its path is "[others]"
+
+  CodeFiles() = default;
+  explicit CodeFiles(Room room) : room_(room) {}
+
+  // That of a map of a thread that is there; opened now, as it may be gone soon. Where it cannot
+  // be, the one that was mapped under that name before, or one without names until another thread
+  // lets it be opened.
   [[nodiscard]] std::uint32_t find(std::uint32_t tid, const CodeMap& map);
 
   // Reads the symbols of files that have none yet, until it has taken so long. A file with hundreds
   // of thousands of them takes 0.1 s, and the rings fill meanwhile.
   void read_symbols(std::uint64_t budget_ns);
-  [[nodiscard]] bool is_read(std::uint32_t file) const { return file < read_; }
+  [[nodiscard]] bool is_read(std::uint32_t file) const { return at(file).read; }
+  // Whether there was no room for one.
+  [[nodiscard]] bool without_room() const { return without_room_; }
 
-  [[nodiscard]] const std::string& path(std::uint32_t file) const { return files_[file].path; }
-  [[nodiscard]] const ElfFile& elf(std::uint32_t file) const { return files_[file].elf; }
+  [[nodiscard]] const std::string& path(std::uint32_t file) const { return at(file).path; }
+  [[nodiscard]] const ElfFile& elf(std::uint32_t file) const { return at(file).elf; }
 
  private:
+  using Name = std::tuple<std::uint64_t, std::uint64_t, std::string>;  // device, inode, path
+  struct Version {
+    std::int64_t bytes, modified_s, modified_ns;
+    bool operator==(const Version&) const = default;
+  };
   struct File {
     std::string path;
-    Fd fd;  // until its symbols are read
+    std::optional<Version> version;  // none: it could not be opened so far
+    Fd fd;                           // until its symbols are read
     ElfFile elf;
-    std::uint32_t tries_left = 0;  // to open it
+    bool read = false;
   };
-  void try_again(std::uint32_t index, std::uint32_t tid, const CodeMap& map);
-  using Key = std::tuple<std::uint64_t, std::uint64_t, std::string>;
+  using Versions = std::vector<std::uint32_t>;  // the last one last
+  [[nodiscard]] const File& at(std::uint32_t file) const {
+    return file == others ? others_ : files_[file];
+  }
+  [[nodiscard]] std::uint32_t add(const CodeMap& map, Versions& versions);
+  void open(std::uint32_t index, Version version, Fd fd);
+  void read_symbols(File& file);
 
+  Room room_;
   std::vector<File> files_;
-  std::size_t read_ = 0;  // of how many the symbols are
-  std::map<Key, std::uint32_t> by_key_;
+  std::vector<std::uint32_t> unread_;
+  std::size_t symbol_bytes_ = 0;
+  bool without_room_ = false;
+  std::map<Name, Versions> by_name_;
+  const File others_{.path = "[others]", .version = {}, .fd = {}, .elf = ElfFile(-1), .read = true};
 };
 
 }  // namespace schedscope::collect

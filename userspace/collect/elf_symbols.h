@@ -29,6 +29,10 @@ class ElfFile {
   // Of the function that has this place in the file.
   [[nodiscard]] std::optional<Symbol> find(std::uint64_t file_offset) const;
   [[nodiscard]] std::size_t symbols() const { return functions_.size(); }
+  // The memory that they take.
+  [[nodiscard]] std::size_t symbol_bytes() const {
+    return functions_.capacity() * sizeof(Function) + names_.capacity();
+  }
 
  private:
   struct Segment {

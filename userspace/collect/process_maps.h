@@ -16,6 +16,8 @@ struct CodeMap {
   std::string path;  // bytes, with what the kernel escapes of them; "[vdso]"; "" for none
 
   [[nodiscard]] bool is_file() const { return inode != 0; }
+  // Places in it are the same in all processes: "[anon:…]" is but a name.
+  [[nodiscard]] bool is_shared() const { return is_file() || path == "[vdso]"; }
 };
 
 // By address; lines that are none are left out.

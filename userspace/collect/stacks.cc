@@ -19,6 +19,12 @@ constexpr std::size_t most_cached = 1 << 16;
 constexpr std::size_t most_images = 1 << 14;
 // A process that loads a library later has another map; one whose frames lead nowhere has not.
 constexpr std::uint64_t map_read_every_ns = 100'000'000;
+// Of the time at most, where a map is long: the kernel allows 65,530 lines, some MB.
+constexpr std::uint64_t map_read_part = 50;
+constexpr std::size_t most_map_bytes = 16U << 20;
+// Of a frame's texts: what the capture's format allows of the shorter parts.
+constexpr std::size_t longest_text =
+    128 * std::min(SCHEDSCOPE_FRAME_SYMBOL_LEN, SCHEDSCOPE_FRAME_FILE_LEN);
 
 template <typename T>
 std::string_view bytes_of(std::span<const T> values) {
@@ -49,9 +55,9 @@ Stacks::Stacks(KernelSymbols kernel, ImageOf image_of, ReadMaps read_maps)
 
 // By the thread, which is that process's for certain, or, when it is over, by the process.
 std::string Stacks::read_proc_maps(std::uint32_t pid, std::uint32_t tid) {
-  const auto of_thread = read_text(fmt::format("/proc/{}/task/{}/maps", pid, tid));
+  const auto of_thread = read_text(fmt::format("/proc/{}/task/{}/maps", pid, tid), most_map_bytes);
   if (of_thread && !of_thread->empty()) return *of_thread;
-  return read_text(fmt::format("/proc/{}/maps", pid)).value_or("");
+  return read_text(fmt::format("/proc/{}/maps", pid), most_map_bytes).value_or("");
 }
 
 schedscope_stack Stacks::keep(RecordView record) {
@@ -110,8 +116,9 @@ std::uint32_t Stacks::user_number(const StackSample& sample,
                                   std::span<const std::uint64_t> frames) {
   if (frames.empty()) return SCHEDSCOPE_STACK_UNREADABLE;
   Image& image = image_of(sample);
-  const bool again = image.gone && !image.over;
-  if (again && Clocks::now_ns() - image.read_ns > map_read_every_ns) read_image(image, sample);
+  if (image.gone && !image.over && Clocks::now_ns() >= image.read_again_ns) {
+    read_image(image, sample);
+  }
   if (image.gone) return SCHEDSCOPE_STACK_GONE;
   const std::uint32_t number =
       number_by_addresses(image.number, frames, [&] { return locate(image, sample, frames); });
@@ -130,12 +137,17 @@ Stacks::Image& Stacks::image_of(const StackSample& sample) {
 
 // It was this image's map if it is this image still: no image comes back.
 void Stacks::read_image(Image& image, const StackSample& sample) {
-  image.read_ns = Clocks::now_ns();
+  const std::uint64_t began_ns = Clocks::now_ns();
   auto maps = parse_code_maps(read_maps_(sample.pid, sample.tid));
+  const std::uint64_t read_ns = Clocks::now_ns();
+  image.read_again_ns = read_ns + std::max(map_read_every_ns, map_read_part * (read_ns - began_ns));
   const auto now = image_of_(sample.pid);
   image.over = !now || now->start_ns != sample.start_ns || now->exec_number != sample.exec_number;
   // What was read of it before is true all the same.
-  if (!image.over && !maps.empty()) image.maps = std::move(maps);
+  if (!image.over && !maps.empty()) {
+    image.maps = std::move(maps);
+    image.files.assign(image.maps.size(), no_file);
+  }
   image.gone = image.maps.empty();
 }
 
@@ -146,16 +158,18 @@ std::vector<Stacks::Place> Stacks::locate(Image& image, const StackSample& sampl
   std::vector<Place> places;
   for (const std::uint64_t address : frames) {
     const CodeMap* map = find_map(image.maps, address);
-    if (map == nullptr && Clocks::now_ns() - image.read_ns > map_read_every_ns) {
+    if (map == nullptr && Clocks::now_ns() >= image.read_again_ns) {
       read_image(image, sample);
       map = find_map(image.maps, address);
     }
     if (map == nullptr) break;
-    if (map->path.empty()) {
+    if (!map->is_shared()) {
       places.push_back({address, in_memory});
-    } else {
-      places.push_back({address - map->begin + map->offset, files_.find(sample.tid, *map)});
+      continue;
     }
+    std::uint32_t& file = image.files[static_cast<std::size_t>(map - image.maps.data())];
+    if (file == no_file) file = files_.find(sample.tid, *map);
+    places.push_back({address - map->begin + map->offset, file});
   }
   return places;
 }
@@ -172,9 +186,12 @@ void Stacks::tell(std::uint64_t now_ns, const Take& take) {
   while (told_ < stacks_.size() && is_ready(*stacks_[told_])) tell_stack(++told_, now_ns, take);
 }
 
-void Stacks::tell_all(std::uint64_t now_ns, const Take& take) {
+void Stacks::tell_all(const std::unordered_set<std::uint32_t>& numbers, std::uint64_t now_ns,
+                      const Take& take) {
   files_.read_symbols(~0ULL);
-  for (told_ = 0; told_ < stacks_.size();) tell_stack(++told_, now_ns, take);
+  for (std::uint32_t number = 1; number <= stacks_.size(); ++number) {
+    if (numbers.contains(number)) tell_stack(number, now_ns, take);
+  }
 }
 
 void Stacks::tell_stack(std::uint32_t number, std::uint64_t now_ns, const Take& take) const {
@@ -214,6 +231,8 @@ void Stacks::tell_frame(schedscope_frame frame, const Place& place, const Take& 
     frame.build_id_bytes = static_cast<std::uint32_t>(elf.build_id().size());
     put_part(frame.build_id, elf.build_id(), 0);
   }
+  symbol = symbol.substr(0, longest_text);
+  file = file.substr(0, longest_text);
   frame.parts =
       std::max({1U, parts_of(symbol, sizeof(frame.symbol)), parts_of(file, sizeof(frame.file))});
   for (frame.part = 0; frame.part < frame.parts; ++frame.part) {

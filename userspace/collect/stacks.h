@@ -11,6 +11,7 @@
 #include <string_view>
 #include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "collect/code_files.h"
@@ -52,8 +53,11 @@ class Stacks {
   using Take = std::function<void(RecordView)>;
   // The frames of the stacks that were not told yet, as far as the symbols of their files are read.
   void tell(std::uint64_t now_ns, const Take& take);
-  // Those of all stacks, in any case.
-  void tell_all(std::uint64_t now_ns, const Take& take);
+  // Those of all of these stacks that there are, in any case.
+  void tell_all(const std::unordered_set<std::uint32_t>& numbers, std::uint64_t now_ns,
+                const Take& take);
+  // Whether functions have no names because there was no room for all.
+  [[nodiscard]] bool without_room() const { return files_.without_room(); }
 
   [[nodiscard]] static std::string read_proc_maps(std::uint32_t pid, std::uint32_t tid);
 
@@ -66,12 +70,14 @@ class Stacks {
   };
   static constexpr std::uint32_t in_kernel = 0xffffffff;
   static constexpr std::uint32_t in_memory = 0xfffffffe;  // of the process, with no file
+  static constexpr std::uint32_t no_file = 0xfffffffc;
 
   struct Image {
     bool gone = false;  // its map was not read so far
     bool over = false;  // nor will it ever be: another program runs there, or none
     std::vector<CodeMap> maps;
-    std::uint64_t read_ns = 0;
+    std::vector<std::uint32_t> files;  // that the maps are of, or no_file: not looked for yet
+    std::uint64_t read_again_ns = 0;   // not before
     std::uint64_t number = 0;
   };
   using ImageKey = std::tuple<std::uint32_t, std::uint64_t, std::uint32_t>;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "collect/stacks.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstring>
+#include <filesystem>
 #include <map>
 
 #include <gtest/gtest.h>
@@ -54,7 +56,7 @@ class StacksTest : public ::testing::Test {
       text += part(frame.file).empty() ? "" : "@" + part(frame.file);
       if (frame.where != 0) text += "+" + std::to_string(frame.where);
     };
-    all ? stacks.tell_all(2000, take) : stacks.tell(2000, take);
+    all ? stacks.tell_all({number}, 2000, take) : stacks.tell(2000, take);
     return text;
   }
 
@@ -92,11 +94,17 @@ TEST_F(StacksTest, EachDifferentOneHasANumberAndIsToldOnce) {
 }
 
 TEST_F(StacksTest, NotToldBeforeTheSymbolsAreRead) {
-  const auto kept = keep(sample({}, {0x1010}));
+  const std::string self = std::filesystem::read_symlink("/proc/self/exe");
+  struct stat status{};
+  ASSERT_EQ(::stat(self.c_str(), &status), 0);
+  maps = "1000-9000 r-xp 00000000 00:01 " + std::to_string(status.st_ino) + " " + self + "\n";
+  StackSample one = sample({}, {0x1010});
+  one.tid = static_cast<std::uint32_t>(::getpid());
+  const auto kept = keep(one);
   EXPECT_EQ(kept.kernel, SCHEDSCOPE_STACK_UNREADABLE);
   EXPECT_EQ(told(kept.user), "");
   stacks.read_symbols(~0ULL);
-  EXPECT_EQ(told(kept.user), "@[vdso]+272");
+  EXPECT_EQ(told(kept.user), "@" + self + "+16");
 }
 
 TEST_F(StacksTest, ThreadsOfTheKernelHaveNoUserStack) {
@@ -126,7 +134,7 @@ TEST_F(StacksTest, MapOfAnotherProgramIsNotUsed) {
 // The same addresses in two programs are two stacks, the same place in a file of two is one.
 TEST_F(StacksTest, PlacesCountNotAddresses) {
   const auto first = keep(sample(sleeping, {0x1010}));
-  maps = "a1000-a9000 r-xp 00000100 00:00 0 [vdso]\n1000-2000 r-xp 00000000 00:00 0 [other]\n";
+  maps = "a1000-a9000 r-xp 00000100 00:00 0 [vdso]\n1000-2000 r-xp 00000000 00:01 7 /other\n";
   image->exec_number = 4;
   StackSample second = sample(sleeping, {0xa1010});
   second.exec_number = 4;
@@ -143,16 +151,16 @@ TEST_F(StacksTest, EndsAtTheFirstFrameThatIsInNoCode) {
 
 TEST_F(StacksTest, LibraryThatIsLoadedLater) {
   (void)keep(sample(sleeping, {0x1010}));
-  maps += "70000-71000 r-xp 00000000 00:00 0 [later]\n";
+  maps += "70000-71000 r-xp 00000000 00:01 7 /later\n";
   ::usleep(110'000);  // a map is not read again at once
   const auto kept = keep(sample(sleeping, {0x70010}));
   stacks.read_symbols(~0ULL);
-  EXPECT_EQ(told(kept.user), "@[later]+16");
+  EXPECT_EQ(told(kept.user), "@/later+16");
   EXPECT_EQ(maps_read, 2);
 }
 
 TEST_F(StacksTest, LongTextsComeInParts) {
-  maps = "1000-2000 r-xp 00000000 00:00 0 [" + std::string(130, 'x') + "]\n";
+  maps = "1000-2000 r-xp 00000000 00:01 7 /" + std::string(131, 'x') + "\n";
   const auto kept = keep(sample({}, {0x1010}));
   stacks.read_symbols(~0ULL);
   int parts = 0;
@@ -165,7 +173,25 @@ TEST_F(StacksTest, LongTextsComeInParts) {
     file.append(reinterpret_cast<const char*>(frame.file),
                 ::strnlen(reinterpret_cast<const char*>(frame.file), sizeof(frame.file)));
   });
-  EXPECT_EQ(file, "[" + std::string(130, 'x') + "]");
+  EXPECT_EQ(file, "/" + std::string(131, 'x'));
+}
+
+// A reader takes 128 parts of one frame.
+TEST_F(StacksTest, TextsAreNoLongerThanTheFormatAllows) {
+  maps = "1000-2000 r-xp 00000000 00:01 7 /" + std::string(100'000, 'x') + "\n";
+  const auto kept = keep(sample({}, {0x1010}));
+  unsigned parts = 0;
+  stacks.tell_all({kept.user}, 1,
+                  [&](RecordView record) { parts = record.as<schedscope_frame>().parts; });
+  EXPECT_EQ(parts, 128U);
+}
+
+// Its name says where memory is from, and not what is in it.
+TEST_F(StacksTest, NamedMemoryIsNoFile) {
+  maps = "1000-2000 r-xp 00000000 00:00 0 [anon:code of a JIT]\n";
+  const auto kept = keep(sample({}, {0x1010}));
+  stacks.read_symbols(~0ULL);
+  EXPECT_EQ(told(kept.user), "+4112");
 }
 
 }  // namespace

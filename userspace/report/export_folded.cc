@@ -29,18 +29,23 @@ std::string folded(const analysis::Report& report) {
   const analysis::StackReport& stacks = *report.stacks;
   std::map<std::string, std::uint64_t> lines;  // threads of one name are one
   for (const auto& thread : report.threads) {
+    if (thread.who.bystander) continue;
+    const std::string name =
+        part(thread.who.comm.empty() ? label(thread.who) : printable(thread.who.comm));
+    std::uint64_t without_ns = thread.sleep_ns + thread.block_ns;
     for (const auto& row : thread.off_cpu_stacks) {
-      std::string line =
-          part(thread.who.comm.empty() ? label(thread.who) : printable(thread.who.comm));
+      std::string line = name;
       if (row.others) line += ";(others)";
-      for (const auto& name : std::views::reverse(frame_labels(stacks, row.stacks.user))) {
-        line += ";" + part(name);
+      for (const auto& frame : std::views::reverse(frame_labels(stacks, row.stacks.user))) {
+        line += ";" + part(frame);
       }
-      for (const auto& name : std::views::reverse(frame_labels(stacks, row.stacks.kernel))) {
-        line += ";" + part(name) + "_[k]";
+      for (const auto& frame : std::views::reverse(frame_labels(stacks, row.stacks.kernel))) {
+        line += ";" + part(frame) + "_[k]";
       }
       lines[std::move(line)] += row.ns;
+      without_ns -= std::min(without_ns, row.ns);
     }
+    if (without_ns != 0) lines[name + ";(no record)"] += without_ns;
   }
   std::string out;
   for (const auto& [line, ns] : lines) out += fmt::format("{} {}\n", line, ns);

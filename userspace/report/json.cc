@@ -272,7 +272,8 @@ void put_interrupts(json& out, const std::optional<analysis::InterruptReport>& i
   out["interrupts_unknown_ns"] = interrupts->unknown_ns;
 }
 
-json thread_json(const analysis::Report& report, const analysis::ThreadReport& thread) {
+json thread_json(const analysis::Report& report, const StackIndex& stacks,
+                 const analysis::ThreadReport& thread) {
   json out = identity_json(thread);
   out["run_ns"] = thread.run_ns;
   out["wait_ns"] = thread.wait_ns;
@@ -301,8 +302,9 @@ json thread_json(const analysis::Report& report, const analysis::ThreadReport& t
   out["waited_behind_unknown_ns"] = thread.waited_behind_unknown_ns;
   out["woken_by"] = peers_json(thread.woken_by);
   out["off_cpu"] = off_cpu_json(thread.off_cpu);
-  if (report.stacks)
-    out["off_cpu_stacks"] = off_cpu_stacks_json(*report.stacks, thread.off_cpu_stacks);
+  if (report.stacks) {
+    out["off_cpu_stacks"] = off_cpu_stacks_json(*report.stacks, stacks, thread.off_cpu_stacks);
+  }
   out["slice_hist"] = histogram_json(thread.slice_hist);
   out["wait_hist"] = histogram_json(thread.wait_hist);
   if (thread.judge) {
@@ -420,7 +422,10 @@ std::string json_report(const analysis::Report& report) {
   if (!overhead.empty()) out["overhead"] = std::move(overhead);
   out["syscalls_known"] = report.syscalls_known;
   out["threads"] = json::array();
-  for (const auto& thread : report.threads) out["threads"].push_back(thread_json(report, thread));
+  const StackIndex stacks = stack_index(report);
+  for (const auto& thread : report.threads) {
+    out["threads"].push_back(thread_json(report, stacks, thread));
+  }
   out["policies"] = json::array();
   for (const auto& policy : report.policies) out["policies"].push_back(policy_json(policy));
   out["cpus"] = json::array();
@@ -432,7 +437,7 @@ std::string json_report(const analysis::Report& report) {
   }
   out["user_threads"] = json::array();
   for (const auto& user : report.user_threads) out["user_threads"].push_back(user_json(user));
-  if (report.stacks) out["stacks"] = stacks_json(*report.stacks);
+  if (report.stacks) out["stacks"] = stacks_json(*report.stacks, stacks);
   if (report.futex_ns != 0) {
     out["futex_ns"] = report.futex_ns;
     out["futexes"] = json::array();

@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 #include <tuple>
+#include <unordered_map>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -30,21 +31,23 @@ struct Cause {
   const Sleeps* sleeps;
 };
 
-std::array<Cause, 4> causes_of(const analysis::MissingStacks& missing) {
+std::array<Cause, 5> causes_of(const analysis::MissingStacks& missing) {
   return {{{"unreadable", "could not be walked", &missing.unreadable},
            {"gone", "the program was gone before its map could be read", &missing.gone},
            {"no_room", "more different ones than the recorder keeps", &missing.no_room},
-           {"untold", "the capture ends before their frames", &missing.untold}}};
+           {"untold", "the capture ends before their frames", &missing.untold},
+           {"unread", "their frames are in a part that --quick does not read", &missing.unread}}};
 }
 
-std::string_view why_missing(std::uint32_t number) {
+std::string_view why_missing(const StackReport& stacks, std::uint32_t number) {
   switch (number) {
     case SCHEDSCOPE_STACK_GONE:
       return "gone";
     case SCHEDSCOPE_STACK_NO_ROOM:
       return "no_room";
     default:
-      return number > SCHEDSCOPE_STACK_LAST ? "unreadable" : "untold";
+      if (number > SCHEDSCOPE_STACK_LAST) return "unreadable";
+      return stacks.in_part ? "unread" : "untold";
   }
 }
 
@@ -52,12 +55,13 @@ json sleeps_json(const Sleeps& sleeps) {
   return {{"count", sleeps.count}, {"ns", sleeps.ns}};
 }
 
-void put_stack(json& out, const char* key, const StackReport& stacks, std::uint32_t number) {
+void put_stack(json& out, const char* key, const StackReport& stacks, const StackIndex& index,
+               std::uint32_t number) {
   if (number == SCHEDSCOPE_STACK_NONE) return;
-  if (stacks.find(number) == nullptr) {
-    out[std::string(key) + "_missing"] = why_missing(number);
+  if (const auto found = index.find(number); found != index.end()) {
+    out[key] = found->second;
   } else {
-    out[key] = frame_labels(stacks, number);
+    out[std::string(key) + "_missing"] = why_missing(stacks, number);
   }
 }
 
@@ -117,13 +121,28 @@ std::string label(const analysis::Frame& frame) {
 std::vector<std::string> frame_labels(const StackReport& stacks, std::uint32_t number) {
   if (number == SCHEDSCOPE_STACK_NONE) return {};
   const auto* frames = stacks.find(number);
-  if (frames == nullptr) return {fmt::format("unknown ({})", why_missing(number))};
+  if (frames == nullptr) return {fmt::format("unknown ({})", why_missing(stacks, number))};
   std::vector<std::string> labels;
   for (const std::uint32_t frame : *frames) labels.push_back(label(stacks.frames[frame]));
   return labels;
 }
 
-json off_cpu_stacks_json(const StackReport& stacks,
+StackIndex stack_index(const analysis::Report& report) {
+  StackIndex index;
+  if (!report.stacks) return index;
+  for (const auto& thread : report.threads) {
+    for (const auto& row : thread.off_cpu_stacks) {
+      for (const std::uint32_t number : {row.stacks.kernel, row.stacks.user}) {
+        if (report.stacks->find(number) != nullptr) index.emplace(number, 0);
+      }
+    }
+  }
+  std::size_t next = 0;
+  for (auto& [number, at] : index) at = next++;
+  return index;
+}
+
+json off_cpu_stacks_json(const StackReport& stacks, const StackIndex& index,
                          const std::vector<analysis::OffCpuStack>& rows) {
   json out = json::array();
   for (const auto& row : rows) {
@@ -131,8 +150,8 @@ json off_cpu_stacks_json(const StackReport& stacks,
     if (row.others) {
       one["others"] = true;
     } else {
-      put_stack(one, "user", stacks, row.stacks.user);
-      put_stack(one, "kernel", stacks, row.stacks.kernel);
+      put_stack(one, "user", stacks, index, row.stacks.user);
+      put_stack(one, "kernel", stacks, index, row.stacks.kernel);
     }
     one["count"] = row.count;
     one["ns"] = row.ns;
@@ -142,7 +161,7 @@ json off_cpu_stacks_json(const StackReport& stacks,
   return out;
 }
 
-json stacks_json(const StackReport& stacks) {
+json stacks_json(const StackReport& stacks, const StackIndex& index) {
   json out = {{"different", stacks.stacks.size()},
               {"sleeps", sleeps_json(stacks.with)},
               {"sleeps_without",
@@ -153,6 +172,17 @@ json stacks_json(const StackReport& stacks) {
     for (const Cause& cause : causes_of(*missing)) {
       out[key][std::string(cause.key)] = sleeps_json(*cause.sleeps);
     }
+  }
+  std::unordered_map<std::uint32_t, std::size_t> frame_index;
+  out["frames"] = out["stacks"] = json::array();
+  for (const auto& [number, at] : index) {
+    json frames = json::array();
+    for (const std::uint32_t frame : *stacks.find(number)) {
+      const auto [known, is_new] = frame_index.try_emplace(frame, frame_index.size());
+      if (is_new) out["frames"].push_back(label(stacks.frames[frame]));
+      frames.push_back(known->second);
+    }
+    out["stacks"].push_back(std::move(frames));
   }
   return out;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -19,10 +20,16 @@ namespace schedscope::report {
 [[nodiscard]] std::vector<std::string> frame_labels(const analysis::StackReport& stacks,
                                                     std::uint32_t number);
 
-// A thread's, as `threads[].off_cpu_stacks` and the capture's as `stacks`.
+// A thread's as `threads[].off_cpu_stacks`, and the capture's as `stacks`. Rows have stacks by
+// their place in `stacks.stacks`, and these their frames by that in `stacks.frames`: each is there
+// once.
+using StackIndex = std::map<std::uint32_t, std::size_t>;  // of a number, its place
+[[nodiscard]] StackIndex stack_index(const analysis::Report& report);
 [[nodiscard]] nlohmann::ordered_json off_cpu_stacks_json(
-    const analysis::StackReport& stacks, const std::vector<analysis::OffCpuStack>& rows);
-[[nodiscard]] nlohmann::ordered_json stacks_json(const analysis::StackReport& stacks);
+    const analysis::StackReport& stacks, const StackIndex& index,
+    const std::vector<analysis::OffCpuStack>& rows);
+[[nodiscard]] nlohmann::ordered_json stacks_json(const analysis::StackReport& stacks,
+                                                 const StackIndex& index);
 
 // What was recorded of how many sleeps, and why not of all.
 [[nodiscard]] std::string stack_words(const analysis::StackReport& stacks);

@@ -63,8 +63,16 @@ TEST(Stacks, Text) {
 TEST(Stacks, Json) {
   const auto out = nlohmann::json::parse(json_report(with_stacks()));
   const auto& rows = out["threads"][1]["off_cpu_stacks"];
-  EXPECT_EQ(rows[0]["user"], (nlohmann::json{"work::sleep", "libx.so+0x123"}));
-  EXPECT_EQ(rows[0]["kernel"], (nlohmann::json{"__schedule", "do_nanosleep"}));
+  const auto labels = [&](const nlohmann::json& stack) {
+    std::vector<std::string> names;
+    for (const std::size_t frame : out["stacks"]["stacks"][stack.get<std::size_t>()]) {
+      names.push_back(out["stacks"]["frames"][frame]);
+    }
+    return names;
+  };
+  EXPECT_EQ(labels(rows[0]["user"]), (std::vector<std::string>{"work::sleep", "libx.so+0x123"}));
+  EXPECT_EQ(labels(rows[0]["kernel"]), (std::vector<std::string>{"__schedule", "do_nanosleep"}));
+  EXPECT_EQ(rows[1]["kernel"], rows[0]["kernel"]);
   EXPECT_EQ(rows[0]["count"], 2);
   EXPECT_EQ(rows[0]["ns"], 40'000'000);
   EXPECT_EQ(rows[1]["user_missing"], "gone");
@@ -77,8 +85,15 @@ TEST(Stacks, Json) {
   EXPECT_FALSE(none["threads"][1].contains("off_cpu_stacks"));
 }
 
+TEST(Stacks, PartOfACapture) {
+  auto report = with_stacks();
+  report.stacks->in_part = true;
+  EXPECT_EQ(frame_labels(*report.stacks, 77), (std::vector<std::string>{"unknown (unread)"}));
+}
+
 TEST(Stacks, Folded) {
   EXPECT_EQ(folded(with_stacks()),
+            "bad\\xff\\x1b[31m;(no record) 39000000\n"
             "bad\\xff\\x1b[31m;(others) 2000000\n"
             "bad\\xff\\x1b[31m;0x7f00;a:b\\x0a\\x1b;unknown (unreadable)_[k] 8000000\n"
             "bad\\xff\\x1b[31m;libx.so+0x123;work::sleep;do_nanosleep_[k];__schedule_[k] 40000000\n"

@@ -178,9 +178,11 @@ export class Details {
   // Where it slept: the innermost function first, that of the kernel when there is no other.
   private sleptIn(thread: ThreadReport): void {
     const whole = thread.sleep_ns + thread.block_ns;
+    const stacks = this.model.report.stacks;
+    const frames = (stack?: number) => stack === undefined ? undefined : stacks?.stacks[stack]?.map((frame) => stacks.frames[frame]!);
     this.ranked("Slept in", ["times", "time", "longest"], (thread.off_cpu_stacks ?? []).map((row) => {
-      const kernel = row.kernel ?? [`unknown kernel stack (${row.kernel_missing})`];
-      const user = row.user ?? (row.user_missing === undefined ? [] : [`unknown (${row.user_missing})`]);
+      const kernel = frames(row.kernel) ?? [`unknown kernel stack (${row.kernel_missing})`];
+      const user = frames(row.user) ?? (row.user_missing === undefined ? [] : [`unknown (${row.user_missing})`]);
       const [name, ...callers] = row.user === undefined ? [...kernel, ...user] : user;
       return {
         name: row.others ? "other places" : name!,

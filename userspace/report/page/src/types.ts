@@ -37,9 +37,9 @@ export interface CgroupReport {
 // Sleeps with the same stacks, the innermost frame first; why one is missing.
 export interface OffCpuStack {
   others?: boolean;
-  user?: string[];
+  user?: number; // in stacks.stacks
   user_missing?: string;
-  kernel?: string[];
+  kernel?: number;
   kernel_missing?: string;
   count: number;
   ns: number;
@@ -197,6 +197,7 @@ export interface Report {
   cpus: CpuReport[];
   cgroups?: CgroupReport[];
   cgroup_moves_missed?: number;
+  stacks?: { frames: string[]; stacks: number[][] };
   user_threads: UserReport[];
   futex_ns?: number;
   futexes?: FutexReport[];
