@@ -42,11 +42,16 @@ class Eevdf final : public Pass {
   using Pass::Pass;
 
   [[nodiscard]] std::uint64_t wants_records() const override {
-    return kinds(SCHEDSCOPE_REC_EEVDF, SCHEDSCOPE_REC_LOST);
+    return kinds(SCHEDSCOPE_REC_EEVDF, SCHEDSCOPE_REC_LOST, SCHEDSCOPE_REC_SWITCH);
   }
   void record(RecordView record) override {
     if (record.kind() == SCHEDSCOPE_REC_LOST) {
       ++gaps_;  // who was on a CPU before may have left it and come back
+      return;
+    }
+    if (record.kind() == SCHEDSCOPE_REC_SWITCH) {
+      // One that has left its class meanwhile does not say how it leaves the CPU.
+      if (!record.second()) left(record.as<schedscope_switch>().prev_tid);
       return;
     }
     const auto& told = record.as<schedscope_eevdf>();
@@ -86,6 +91,11 @@ class Eevdf final : public Pass {
     std::uint64_t gaps = 0;  // as it came
     bool told = false, on_cpu = false;
   };
+
+  void left(std::uint32_t tid) {
+    const timeline::ThreadIndex thread = setup().timeline->find(tid);
+    if (thread < rows_.size()) rows_[thread].on_cpu = false;
+  }
 
   static void request(Row& row, const schedscope_eevdf& told) {
     row.told = true;

@@ -135,5 +135,20 @@ TEST(Eevdf, ANegativeLagIsExportedAsOne) {
       << report::record_json(s[0]);
 }
 
+// As a real-time thread it tells nothing.
+TEST(Eevdf, ThreadThatLeavesItsClassOnTheCpu) {
+  Script s;
+  s.wake(9 * ms, 7);
+  s.eevdf(10 * ms, 0, 7, in, 100 * ms, 103 * ms, 0);
+  s.to(10 * ms, 0, 7);
+  s.to(14 * ms, 0, 0, timeline::testing::runnable);
+  s.to(20 * ms, 0, 7);
+  s.eevdf(30 * ms, 0, 7, known, 900 * ms, 903 * ms, 0);
+  s.to(30 * ms, 0, 0, ticked);
+  const Report report = analyse(s, 100 * ms);
+  EXPECT_EQ(of(report, 7).vruntime_ns, 0U);
+  EXPECT_EQ(of(report, 7).past_deadline + of(report, 7).before_deadline, 0U);
+}
+
 }  // namespace
 }  // namespace schedscope::analysis

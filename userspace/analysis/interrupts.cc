@@ -38,10 +38,8 @@ class Interrupts final : public Pass {
     const std::uint64_t end = told.rec.time_ns;
     const std::uint64_t begin = end - std::min<std::uint64_t>(end, told.for_ns);
     Cpu& cpu = at(cpus_, static_cast<std::uint32_t>(told.of_cpu));
-    if (begin + timeline::interrupts_slack_ns < setup().from_ns || end > setup().to_ns) {
-      cpu.all.unknown_ns += setup().clip(end) - setup().clip(begin);
-      return;
-    }
+    if (begin + timeline::interrupts_slack_ns < setup().from_ns || end > setup().to_ns) return;
+    cpu.told_idle_ns += end - std::max(begin, setup().from_ns);
     add(cpu.all, {.hard_ns = told.hard_ns,
                   .soft_ns = told.soft_ns,
                   .hard = told.hard_count,
@@ -56,6 +54,8 @@ class Interrupts final : public Pass {
     for (CpuReport& cpu : report.cpus) {
       const Cpu& row = at(cpus_, cpu.cpu);
       cpu.interrupts = row.all;
+      // Nothing is told of idle time before a gap, and of that at the end.
+      cpu.interrupts->unknown_ns += cpu.idle_ns - std::min(cpu.idle_ns, row.told_idle_ns);
       cpu.idle_irq_ns = row.idle_irq_ns;
       cpu.idle_softirq_ns = row.idle_softirq_ns;
     }
@@ -65,6 +65,7 @@ class Interrupts final : public Pass {
   struct Cpu {
     InterruptReport all;
     std::uint64_t idle_irq_ns = 0, idle_softirq_ns = 0;
+    std::uint64_t told_idle_ns = 0;  // as long as these are of
   };
   std::vector<InterruptReport> threads_;
   std::vector<Cpu> cpus_;

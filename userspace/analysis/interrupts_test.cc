@@ -66,7 +66,8 @@ TEST(Interrupts, OfEachSliceAndOfIdleTime) {
   EXPECT_EQ(cpu.interrupts->irq_ns, 1 * ms + 15 * us);
   EXPECT_EQ(cpu.interrupts->softirq_ns, 2 * ms + 26 * us);
   EXPECT_EQ(cpu.interrupts->irqs, 3U);
-  EXPECT_EQ(cpu.interrupts->unknown_ns, 0U);
+  EXPECT_EQ(cpu.idle_ns, 170 * ms);
+  EXPECT_EQ(cpu.interrupts->unknown_ns, 169 * ms);
   EXPECT_TRUE(report.threads_conserved);
 }
 
@@ -109,6 +110,27 @@ TEST(Interrupts, OfMoreThanTheSliceThatIsKnown) {
   const Report report = analyse(s, 1100 * ms, {}, true, 1000 * ms);
   EXPECT_EQ(of(report, 7).irq_ns, 2 * ms);
   EXPECT_EQ(of(report, 7).unknown_ns, 10 * ms);
+}
+
+// Idle from 20 to 50 ms, where records are lost until 60 ms, and from 70 to 80 ms.
+TEST(Interrupts, OfIdleTimeBeforeAGapNothingIsKnown) {
+  Script s;
+  s.wake(9 * ms, 7);
+  s.interrupts(10 * ms, 0, 0, 10 * ms, 1 * us);
+  s.to(10 * ms, 0, 7);
+  s.interrupts(20 * ms, 0, 7, 10 * ms, 1 * us);
+  s.to(20 * ms, 0, 0);
+  s.lost(0, 50 * ms, 60 * ms);
+  s.wake(65 * ms, 7);
+  s.interrupts(66 * ms, 0, 0, 6 * ms, 1 * us);
+  s.to(66 * ms, 0, 7);
+  s.interrupts(70 * ms, 0, 7, 4 * ms, 1 * us);
+  s.to(70 * ms, 0, 0);
+  s.interrupts(80 * ms, 0, 0, 10 * ms, 1 * us).rec.flags = SCHEDSCOPE_INTERRUPTS_GOES_ON;
+  const Report report = analyse(s, 80 * ms);
+  EXPECT_EQ(report.cpus[0].interrupts->irqs, 5U);
+  EXPECT_GE(report.cpus[0].interrupts->unknown_ns, 30 * ms);
+  EXPECT_LE(report.cpus[0].interrupts->unknown_ns, 36 * ms);
 }
 
 TEST(Interrupts, OfASliceWhoseRecordWasLost) {
