@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -328,6 +329,10 @@ struct Finding {
   std::uint64_t at_ns = 0;  // 0: the whole capture
   std::uint64_t for_ns = 0;
 };
+
+// Kinds of findings about what was recorded; the others are about the recording.
+inline constexpr std::array<std::string_view, 7> finding_kinds = {
+    "contention", "hostage", "interrupts", "inversion", "long-wait", "throttled", "wake_chain"};
 
 // Everything that the text, JSON and HTML reports show: one value, computed once.
 struct Report {

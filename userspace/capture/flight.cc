@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "capture/flight.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -140,14 +143,35 @@ Result<Flight::Saved> Flight::save(const std::filesystem::path& path, const Mach
   auto file = Writer::create(path, machine);
   if (!file) return std::unexpected(file.error());
   Saved saved;
-  auto result = append_each(*file, pieces_.front().opening, saved.records);
-  for (const Piece& piece : pieces_) {
-    if (result) result = append_each(*file, piece.chunks, saved.records);
-  }
-  if (result) result = file->finish(machine, end_ns);
+  const auto result = write(*file, 0, machine, end_ns, saved.records);
   if (!result) saved.fault = result.error();
   saved.file_bytes = file->file_bytes();
   return saved;
+}
+
+Result<void> Flight::write(Writer& file, std::size_t first, const Machine& machine,
+                           std::uint64_t end_ns, std::uint64_t& records) const {
+  auto result = append_each(file, pieces_[first].opening, records);
+  for (std::size_t i = first; result && i < pieces_.size(); ++i) {
+    result = append_each(file, pieces_[i].chunks, records);
+  }
+  return result ? file.finish(machine, end_ns) : result;
+}
+
+Result<Fd> Flight::recent(Machine machine, std::uint64_t end_ns) const {
+  constexpr const char* name = "what a flight recorder keeps";
+  Fd memory(::memfd_create("schedscope-flight", MFD_CLOEXEC));
+  Fd to(::dup(memory.get()));
+  if (!to.valid()) return fail_errno("make a file in memory");
+  const std::size_t first = pieces_.size() - std::min<std::size_t>(pieces_.size(), 2);
+  machine.start_ns = pieces_[first].start_ns;
+  auto file = Writer::to_file(std::move(to), name, machine);
+  if (!file) return std::unexpected(file.error());
+  std::uint64_t records = 0;
+  if (auto written = write(*file, first, machine, end_ns, records); !written) {
+    return std::unexpected(written.error());
+  }
+  return memory;
 }
 
 }  // namespace schedscope::capture

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "capture/machine.h"
 #include "capture/writer.h"
 #include "schema/record.h"
@@ -75,6 +76,8 @@ class Flight {
   // Errors: as Writer::create(); there is no file then.
   [[nodiscard]] Result<Saved> save(const std::filesystem::path& path, const Machine& machine,
                                    std::uint64_t end_ns) const;
+  // The last two pieces alone, likewise, in a file in memory.
+  [[nodiscard]] Result<Fd> recent(Machine machine, std::uint64_t end_ns) const;
 
  private:
   using Counts = std::map<std::uint64_t, Gone>;
@@ -90,6 +93,9 @@ class Flight {
 
   void take(std::span<const std::byte> chunks);
   void drop_oldest();
+  // From one of the pieces on.
+  Result<void> write(Writer& file, std::size_t first, const Machine& machine, std::uint64_t end_ns,
+                     std::uint64_t& records) const;
 
   Settings settings_;
   std::uint64_t piece_ns_;

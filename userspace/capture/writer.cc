@@ -394,6 +394,14 @@ Result<Writer> Writer::create(const std::filesystem::path& path, const Machine& 
   return Writer(std::move(state));
 }
 
+Result<Writer> Writer::to_file(Fd file, std::string name, const Machine& machine) {
+  auto state = std::make_unique<State>();
+  state->path = std::move(name);
+  state->fd = std::move(file);
+  if (auto begun = state->begin(machine); !begun) return std::unexpected(begun.error());
+  return Writer(std::move(state));
+}
+
 Writer Writer::to_memory(TakeChunks take) {
   auto state = std::make_unique<State>();
   state->take = std::move(take);

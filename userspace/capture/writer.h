@@ -8,6 +8,7 @@
 #include <span>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "capture/machine.h"
 #include "schema/record.h"
 
@@ -23,6 +24,8 @@ class Writer {
   // Creates `path` (mode 0600, replaces a regular file and nothing else). Errors: Exit::machine.
   [[nodiscard]] static Result<Writer> create(const std::filesystem::path& path,
                                              const Machine& machine);
+  // Into a file that is there, and empty; `name` is for errors.
+  [[nodiscard]] static Result<Writer> to_file(Fd file, std::string name, const Machine& machine);
   // One without a file: hands out its chunks, whole ones, as flush() makes them. They are for
   // append(); it has nothing to finish().
   using TakeChunks = std::function<void(std::span<const std::byte> chunks)>;

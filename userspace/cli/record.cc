@@ -3,18 +3,22 @@
 
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "analysis/report.h"
 #include "base/duration.h"
 #include "base/text.h"
 #include "cli/verbs.h"
+#include "report/load.h"
 
 namespace schedscope::cli {
 namespace {
@@ -23,6 +27,7 @@ struct Arguments {
   collect::Options options;
   std::string duration;
   std::string flight, wait, slice;  // durations
+  std::vector<std::string> findings;
   collect::FlightOptions flight_options;
 };
 
@@ -52,6 +57,18 @@ Result<void> read_duration(const std::string& text,
   return {};
 }
 
+// The costliest of these kinds.
+std::function<std::string(const std::filesystem::path&)> look_for(std::vector<std::string> kinds) {
+  return [kinds = std::move(kinds)](const std::filesystem::path& capture) -> std::string {
+    const auto report = report::load(capture);
+    if (!report) return "";
+    const auto found = std::ranges::find_if(report->findings, [&](const auto& finding) {
+      return std::ranges::find(kinds, finding.kind) != kinds.end();
+    });
+    return found == report->findings.end() ? "" : fmt::format("{}: {}", found->kind, found->text);
+  };
+}
+
 Result<void> read_flight(Arguments& arguments) {
   collect::FlightOptions& flight = arguments.flight_options;
   const auto to = [](std::uint64_t& ns) {
@@ -76,6 +93,7 @@ Result<void> read_flight(Arguments& arguments) {
     return fail(fmt::format("keep the last {}", arguments.flight), "that is less than a second",
                 "give what is to be seen in the file, such as --flight 30s", Exit::usage);
   }
+  if (!arguments.findings.empty()) flight.look = look_for(arguments.findings);
   arguments.options.flight = flight;
   return {};
 }
@@ -115,9 +133,9 @@ void add_record(CLI::App& app, Run& run) {
                    "Who observes: bpf, module, or both, the one as the proof of the other")
       ->transform(CLI::CheckedTransformer(names).description("{bpf,module,both}"))
       ->default_str("bpf");
-  verb->add_option("--pid", options.pids, "Only this process and its later children")
+  verb->add_option("-p,--pid", options.pids, "Only this process and its later children")
       ->allow_extra_args(false);
-  verb->add_option("--tid", options.tids, "Only this thread and its later children")
+  verb->add_option("-t,--tid", options.tids, "Only this thread and its later children")
       ->allow_extra_args(false);
   verb->add_option("--cgroup", options.cgroups,
                    "Only threads in this cgroup (v2 path) or below it, while they are")
@@ -138,6 +156,12 @@ void add_record(CLI::App& app, Run& run) {
       ->needs(flight);
   verb->add_option("--slice", arguments->slice, "With --flight: write when a slice is so long")
       ->needs(flight);
+  verb->add_option("--finding", arguments->findings,
+                   "With --flight: write when a report of the last part would have such a finding")
+      ->needs(flight)
+      ->allow_extra_args(false)
+      ->check(CLI::IsMember(std::vector<std::string>(analysis::finding_kinds.begin(),
+                                                     analysis::finding_kinds.end())));
   verb->add_option("--files", of_flight.most_files, "With --flight: end after so many files")
       ->needs(flight)
       ->check(CLI::PositiveNumber)
@@ -155,7 +179,8 @@ void add_record(CLI::App& app, Run& run) {
       ->transform(CLI::AsSizeValue(false));
   verb->add_flag("--stacks", options.stacks,
                  "With where each thread goes to sleep: its stacks, in the kernel and outside");
-  verb->add_flag("--all", options.whole_machine, "With a command: the whole machine while it runs");
+  verb->add_flag("-a,--all", options.whole_machine,
+                 "With a command: the whole machine while it runs");
   verb->add_option("command", options.command, "A command to run and record (after --)");
   verb->positionals_at_end();
   verb->callback([&run, arguments] { run = [arguments] { return record(*arguments); }; });

@@ -30,6 +30,9 @@ struct FlightOptions {
   std::uint64_t wait_ns = 0;                // a thread waits so long; 0: as long as it likes
   std::uint64_t slice_ns = 0;               // a slice is so long; likewise
   std::uint32_t most_files = 10;            // then recording is over
+  // Why a capture of the last part is to be written, or "". Called in a thread of its own, for each
+  // part.
+  std::function<std::string(const std::filesystem::path& capture)> look;
 };
 
 struct Outcome;

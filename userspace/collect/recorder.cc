@@ -302,7 +302,7 @@ bool Recorder::is_over() {
     outcome_.command_status = command_->status();
     if (outcome_.command_status) return true;
   }
-  if (is_triggered(certain_ns_)) return true;
+  if (is_triggered(certain_ns_) || has_found()) return true;
   forget_exited(certain_ns_ - std::min(certain_ns_, settled_after_ns));
   return options_.duration && Clocks::now_ns() - outcome_.start_ns >=
                                   static_cast<std::uint64_t>(options_.duration->count());

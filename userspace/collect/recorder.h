@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <future>
 #include <map>
 #include <memory>
 #include <optional>
@@ -91,6 +92,8 @@ class Recorder {
   // Of a flight recorder: recorder_flight.cc.
   [[nodiscard]] Result<void> try_flight_file() const;
   void begin_piece();
+  void look_at_piece(std::uint64_t end_ns);
+  [[nodiscard]] bool has_found();
   void select(std::uint32_t tid);
   void forget_exited(std::uint64_t before_ns);
   void tell_again(std::uint64_t source, RecordView record);
@@ -118,6 +121,8 @@ class Recorder {
   std::optional<capture::Writer> file_;
   std::optional<capture::Flight> flight_;
   std::optional<Trigger> trigger_;
+  std::future<std::string> looking_;   // FlightOptions::look
+  std::uint64_t not_looked_at_ = 0;    // pieces, as it was not through yet
   capture::Writer* writer_ = nullptr;  // of the file, or of the flight
   Standing standing_;
   CgroupPaths cgroup_paths_;

@@ -3,6 +3,7 @@
 // What a flight recorder does besides: it records into memory, in pieces, and writes what it has
 // kept when that is wanted.
 #include <algorithm>
+#include <chrono>
 #include <ctime>
 #include <filesystem>
 
@@ -55,12 +56,37 @@ void Recorder::begin_piece() {
   drain();  // what was made while that was compressed
   flush(true);
   const std::uint64_t now_ns = Clocks::now_ns();
+  look_at_piece(now_ns);
   flight_->begin_piece(now_ns, own_cpu_ns());
   standing_.tell(now_ns, is_alive,
                  [this](std::uint64_t source, RecordView record) { tell_again(source, record); });
   if (auto opened = open_recording(); !opened) warn(opened.error().message());
   flush(true);
   flight_->opened();
+}
+
+// Beside the recording: the rings must not fill meanwhile.
+void Recorder::look_at_piece(std::uint64_t end_ns) {
+  if (!options_.flight->look) return;
+  if (looking_.valid()) {
+    ++not_looked_at_;
+    return;
+  }
+  auto recent = flight_->recent(machine_, end_ns);
+  if (!recent) return warn(recent.error().message());
+  looking_ = std::async(std::launch::async, [look = options_.flight->look,
+                                             file = std::make_shared<Fd>(std::move(*recent))] {
+    return look(fmt::format("/proc/self/fd/{}", file->get()));
+  });
+}
+
+bool Recorder::has_found() {
+  if (!looking_.valid() ||
+      looking_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+    return false;
+  }
+  machine_.trigger = looking_.get();
+  return !machine_.trigger.empty();
 }
 
 // A path that was first told of in a later piece's opening is in no file that begins before it.
@@ -141,6 +167,10 @@ void Recorder::finish_flight() {
   machine_.start_ns = outcome_.start_ns = flight_->start_ns();
   machine_.agent_cpu_ns = own_cpu_ns() - flight_->cpu_ns();
   outcome_.trigger = machine_.trigger;
+  if (not_looked_at_ != 0) {
+    tell(fmt::format("parts in which no findings were looked for, because of what came before: {}",
+                     not_looked_at_));
+  }
   outcome_.file = name_of_now(options_.output);
   if (flight_->cut_short()) {
     tell(fmt::format("only the last {} fit into {}", human_ns(outcome_.end_ns - outcome_.start_ns),
