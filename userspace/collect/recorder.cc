@@ -28,6 +28,8 @@ using std::chrono::nanoseconds;
 
 // A ring holds a second of 100,000 switches a second; a drain costs the agent two switches.
 constexpr milliseconds drain_every{25};
+// Where there is nothing to drain: whether it is over.
+constexpr milliseconds look_every{100};
 // How often the clocks are read together, and a chunk is written at the latest.
 constexpr std::uint64_t flush_every_ns = 1'000'000'000;
 constexpr std::uint64_t tally_every_ns = 10'000'000'000;
@@ -37,11 +39,11 @@ constexpr std::uint64_t measured_switches = 20'000;
 // For the symbols of new files, at each drain.
 constexpr std::uint64_t symbols_budget_ns = 5'000'000;
 
-Result<Fd> make_timer() {
+Result<Fd> make_timer(nanoseconds every) {
   Fd timer(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
   if (!timer.valid()) return fail_errno("make a timer");
   itimerspec spec{};
-  spec.it_interval.tv_nsec = nanoseconds(drain_every).count();
+  spec.it_interval.tv_nsec = every.count();
   spec.it_value = spec.it_interval;
   if (::timerfd_settime(timer.get(), 0, &spec, nullptr) != 0) return fail_errno("set a timer");
   return timer;
@@ -213,7 +215,7 @@ Result<void> Recorder::prepare() {
   if (!rings) return std::unexpected(rings.error());
   user_rings_.emplace(std::move(*rings));
   if (!user_rings_->warning().empty()) machine_.missing.push_back(user_rings_->warning());
-  auto timer = make_timer();
+  auto timer = make_timer(is_tally_alone() ? look_every : drain_every);
   if (!timer) return std::unexpected(timer.error());
   timer_ = std::move(*timer);
   return {};
@@ -222,6 +224,10 @@ Result<void> Recorder::prepare() {
 Result<void> Recorder::begin() {
   cpu_before_ns_ = own_cpu_ns();
   for (const auto& witness : witnesses_) witness->measure(true);
+  if (tally_ && !is_tally_alone()) {
+    tally_before_ = tally_->measured();
+    tally_->measure(true);
+  }
   measuring_ = true;
   if (auto started = start_witnesses(); !started) return started;
   // From here on silence of a CPU means that nothing happened there.
@@ -351,6 +357,7 @@ void Recorder::drain() {
 void Recorder::stop_measuring() {
   if (!measuring_) return;
   for (const auto& witness : witnesses_) witness->measure(false);
+  if (tally_ && !is_tally_alone()) tally_->measure(false);
   machine_.measured_ns = Clocks::now_ns() - outcome_.start_ns;
   measuring_ = false;
 }
@@ -431,6 +438,14 @@ void Recorder::add_user_stats(schedscope_cpu_stats& stats) const {
   stats.lost[SCHEDSCOPE_LOST_INVALID] = user.invalid;
 }
 
+// It is in the way of the same switches as the witness's probes.
+void Recorder::add_tally_stats(schedscope_cpu_stats& stats) const {
+  if (!tally_ || is_tally_alone()) return;
+  const Tally::Measured measured = tally_->measured();
+  stats.run_ns += measured.run_ns - tally_before_.run_ns;
+  stats.runs += measured.runs - tally_before_.runs;
+}
+
 void Recorder::keep_stats_of(schedscope_cpu_stats& stats) {
   const RecordView record = view_of(stats);
   if (record.cpu() != SCHEDSCOPE_CPU_NONE) {
@@ -439,6 +454,7 @@ void Recorder::keep_stats_of(schedscope_cpu_stats& stats) {
     // The only losses that leave no record where they happened.
     outcome_.lost += stats.lost[SCHEDSCOPE_LOST_RECURSION] + stats.lost[SCHEDSCOPE_LOST_PREEMPTED];
     add_user_stats(stats);
+    add_tally_stats(stats);
   }
   if (flight_) take_off(stats);
   keep(record.second() ? capture::Writer::second_source + SCHEDSCOPE_CPU_NONE

@@ -69,6 +69,7 @@ class Recorder {
   void keep_tally();
   void keep_stats_of(schedscope_cpu_stats& stats);
   void add_user_stats(schedscope_cpu_stats& stats) const;
+  void add_tally_stats(schedscope_cpu_stats& stats) const;
   Result<void> walk(std::uint16_t flag);
   void open_ledger();
   void read_ledger(std::uint16_t flag);
@@ -113,6 +114,7 @@ class Recorder {
   std::set<std::uint32_t>& selected_;              // threads that are; only of a flight recorder
   std::map<std::uint32_t, std::uint64_t> exited_;  // of them, and when
   std::shared_ptr<Tally> tally_;
+  Tally::Measured tally_before_;  // it goes on from one recording to the next
   Outcome outcome_;
   capture::Machine machine_;
   std::vector<std::unique_ptr<Witness>> witnesses_;  // one or two

@@ -12,6 +12,7 @@
 
 #include "base/text.h"
 #include "report/names.h"
+#include "report/tally.h"
 
 namespace schedscope::report {
 namespace {
@@ -349,13 +350,15 @@ std::vector<Paragraph> story(const Report& report) {
     if (paragraph) out.push_back(std::move(*paragraph));
   };
   add(span_words(report));
-  add(busy_words(report));
-  add(wait_words(report));
-  add(end_words(report));
-  add(user_words(report));
-  add(loss_words(report));
-  add(conservation_words(report));
-  add(agreement_words(report));
+  if (!is_tally_alone(report)) {
+    add(busy_words(report));
+    add(wait_words(report));
+    add(end_words(report));
+    add(user_words(report));
+    add(loss_words(report));
+    add(conservation_words(report));
+    add(agreement_words(report));
+  }
   add(cost_words(report));
   if (!report.machine.missing.empty()) {
     std::vector<std::string> missing;

@@ -431,7 +431,7 @@ class Text {
   }
 
   void cpus() {
-    if (report_.cpus.empty()) return;
+    if (report_.cpus.empty() || is_tally_alone(report_)) return;
     heading("CPUs");
     Table table({{"CPU", true, 9},
                  {"run", true, 9},
