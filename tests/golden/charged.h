@@ -27,6 +27,12 @@ struct Uncharged {
   }
 };
 
+[[nodiscard]] inline std::uint64_t apart_ns(const timeline::Slice& slice) {
+  Uncharged uncharged;
+  uncharged.add(slice);
+  return uncharged.apart_ns;
+}
+
 // Of the slices of a thread that ended in [begin_ns, end_ns].
 [[nodiscard]] inline Uncharged uncharged(const Trial& trial, timeline::ThreadIndex thread,
                                          std::uint64_t begin_ns, std::uint64_t end_ns) {

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "charged.h"
 #include "schedule.h"
 #include "stage.h"
 
@@ -68,8 +69,8 @@ void judge(const Trial& trial, Verdict& verdict) {
   std::uint64_t run = 0, longest = 0, total = 0;
   const std::uint64_t tick = tick_ns(trial.report);
   for (const auto& slice : trial.trace.slices({thread->who.index}, begin.at_ns, end.at_ns)) {
-    total += seen_ns(unseen, std::max(slice.begin_ns, begin.at_ns), slice.end_ns);
-    run += seen_ns(unseen, slice.begin_ns, slice.end_ns);
+    total += seen_ns(unseen, std::max(slice.begin_ns, begin.at_ns), slice.end_ns, apart_ns(slice));
+    run += seen_ns(unseen, slice.begin_ns, slice.end_ns, apart_ns(slice));
     if (slice.end == timeline::SliceEnd::throttled) {
       ++throttled;
       longest = std::max(longest, run);

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "charged.h"
 #include "cpu_group.h"
 #include "schedule.h"
 #include "stage.h"
@@ -108,8 +109,9 @@ Cuts count_cuts(const Trial& trial, timeline::ThreadIndex thread) {
   std::uint64_t began_in = period_of(begin.at_ns);
   for (std::size_t i = 0; i + 1 < slices.size() && slices[i].end_ns <= end.at_ns; ++i) {
     const timeline::Slice& slice = slices[i];
-    cuts.run_ns += seen_ns(unseen, std::max(slice.begin_ns, begin.at_ns), slice.end_ns);
-    run += seen_ns(unseen, slice.begin_ns, slice.end_ns);
+    cuts.run_ns +=
+        seen_ns(unseen, std::max(slice.begin_ns, begin.at_ns), slice.end_ns, apart_ns(slice));
+    run += seen_ns(unseen, slice.begin_ns, slice.end_ns, apart_ns(slice));
     const bool idle = slice.next == timeline::no_index;
     const bool said = slice.end == timeline::SliceEnd::throttled;
     const std::uint64_t off_ns = slices[i + 1].begin_ns - slice.end_ns;

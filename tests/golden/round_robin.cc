@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
+#include "charged.h"
 #include "schedule.h"
 #include "stage.h"
 
@@ -96,7 +97,8 @@ void judge_burst(const Trial& trial, const nlohmann::json& burst,
     if (slice.next != indices.at(1 - own)) ++counts.to_another;
     const auto unseen = trial.told.at("robins").at(own).at("unseen").get<std::vector<Unseen>>();
     const std::uint64_t length = slice.end_ns - slice.begin_ns, tick = tick_ns(trial.report);
-    const bool too_long = seen_ns(unseen, slice.begin_ns, slice.end_ns) > slice_ns + tick;
+    const bool too_long =
+        seen_ns(unseen, slice.begin_ns, slice.end_ns, apart_ns(slice)) > slice_ns + tick;
     if (too_long || (fresh.at(own) && length + tick < slice_ns)) ++counts.wrong_length;
     if (fresh.at(own)) ++counts.whole;
     fresh.at(own) = true;

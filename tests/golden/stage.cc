@@ -32,6 +32,12 @@ long futex(std::atomic<std::uint32_t>& word, int operation, std::uint32_t value)
   return ::syscall(SYS_futex, &word, operation, value, nullptr, nullptr, 0);
 }
 
+std::uint64_t switches_so_far() {
+  rusage usage{};
+  ::getrusage(RUSAGE_THREAD, &usage);
+  return static_cast<std::uint64_t>(usage.ru_nvcsw + usage.ru_nivcsw);
+}
+
 // All that a thread's attributes need, freed in every case.
 class Attributes {
  public:
@@ -130,28 +136,36 @@ void from_json(const nlohmann::json& json, OwnSwitches& switches) {
 }
 
 void to_json(nlohmann::json& json, const Unseen& unseen) {
-  json = {unseen.begin_ns, unseen.end_ns};
+  json = {unseen.begin_ns, unseen.end_ns, unseen.off_cpu, unseen.cpu_ns};
 }
 
 void from_json(const nlohmann::json& json, Unseen& unseen) {
-  unseen = {.begin_ns = json.at(0), .end_ns = json.at(1)};
+  unseen = {
+      .begin_ns = json.at(0), .end_ns = json.at(1), .off_cpu = json.at(2), .cpu_ns = json.at(3)};
 }
 
 void spin_until(std::uint64_t end_ns, std::vector<Unseen>& unseen) {
   constexpr std::uint64_t least_ns = 100'000;
+  std::uint64_t switches = switches_so_far(), used = thread_cpu_ns();
   for (std::uint64_t at = now_ns(); at < end_ns;) {
+    const std::uint64_t used_before = std::exchange(used, thread_cpu_ns());
     const std::uint64_t before = std::exchange(at, now_ns());
-    if (at - before >= least_ns) unseen.push_back({before, at});
+    if (at - before < least_ns) continue;
+    const std::uint64_t switches_before = std::exchange(switches, switches_so_far());
+    const std::uint64_t cpu_ns = thread_cpu_ns() - used_before;
+    unseen.push_back({before, at, switches != switches_before, cpu_ns});
   }
 }
 
 std::uint64_t seen_ns(const std::vector<Unseen>& unseen, std::uint64_t begin_ns,
-                      std::uint64_t end_ns) {
+                      std::uint64_t end_ns, std::uint64_t apart_ns) {
   std::uint64_t seen = end_ns - begin_ns;
   for (const Unseen& one : unseen) {
     const std::uint64_t begin = std::max(one.begin_ns, begin_ns);
     const std::uint64_t end = std::min(one.end_ns, end_ns);
-    if (begin < end) seen -= end - begin;
+    if (begin >= end) continue;
+    const std::uint64_t most = one.off_cpu ? one.cpu_ns + apart_ns : end - begin;
+    seen -= std::min(end - begin, most);
   }
   return seen;
 }

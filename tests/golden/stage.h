@@ -44,14 +44,17 @@ void from_json(const nlohmann::json& json, OwnSwitches& switches);
 // still, as a virtual CPU does that its host has stopped, and a tick then comes late.
 struct Unseen {
   std::uint64_t begin_ns, end_ns;
+  bool off_cpu;          // it was switched out and in meanwhile
+  std::uint64_t cpu_ns;  // what the kernel charged it meanwhile
 };
 void to_json(nlohmann::json& json, const Unseen& unseen);
 void from_json(const nlohmann::json& json, Unseen& unseen);
 // Runs until CLOCK_MONOTONIC shows `end_ns`; of what it did not see, adds all from 0.1 ms up.
 void spin_until(std::uint64_t end_ns, std::vector<Unseen>& unseen);
-// How long the thread saw itself run in a slice.
+// How long the thread saw itself run in a slice, at least: where it was off its CPU as well, it did
+// not run for more than it was charged, and what the clocks were `apart_ns`.
 [[nodiscard]] std::uint64_t seen_ns(const std::vector<Unseen>& unseen, std::uint64_t begin_ns,
-                                    std::uint64_t end_ns);
+                                    std::uint64_t end_ns, std::uint64_t apart_ns);
 
 // What sched_setattr(2), which the C library does not have, asks for.
 struct SchedAttributes {

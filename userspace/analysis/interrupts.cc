@@ -22,7 +22,7 @@ class Interrupts final : public Pass {
   using Pass::Pass;
 
   [[nodiscard]] std::uint64_t wants_records() const override {
-    return kinds(SCHEDSCOPE_REC_INTERRUPTS);
+    return kinds(SCHEDSCOPE_REC_INTERRUPTS, SCHEDSCOPE_REC_LOST);
   }
 
   void slice(const timeline::Slice& slice) override {
@@ -33,13 +33,21 @@ class Interrupts final : public Pass {
 
   // A slice has its own; this is for idle time, of which the timeline knows no interrupts.
   void record(RecordView record) override {
+    if (record.kind() == SCHEDSCOPE_REC_LOST) {
+      // What a CPU did in a gap is not known, that it was idle neither.
+      if (record.second() || record.cpu() >= timeline::most_cpus) return;
+      std::uint64_t& until = at(cpus_, record.cpu()).gap_end_ns;
+      until = std::max(until, record.time_ns());
+      return;
+    }
     const auto& told = record.as<schedscope_interrupts>();
     if (told.tid != 0 || told.of_cpu >= timeline::most_cpus) return;
     const std::uint64_t end = told.rec.time_ns;
     const std::uint64_t begin = end - std::min<std::uint64_t>(end, told.for_ns);
     Cpu& cpu = at(cpus_, static_cast<std::uint32_t>(told.of_cpu));
     if (begin + timeline::interrupts_slack_ns < setup().from_ns || end > setup().to_ns) return;
-    cpu.told_idle_ns += end - std::max(begin, setup().from_ns);
+    const std::uint64_t known_from = std::max({begin, setup().from_ns, cpu.gap_end_ns});
+    cpu.told_idle_ns += end - std::min(end, known_from);
     add(cpu.all, {.hard_ns = told.hard_ns,
                   .soft_ns = told.soft_ns,
                   .hard = told.hard_count,
@@ -66,6 +74,7 @@ class Interrupts final : public Pass {
     InterruptReport all;
     std::uint64_t idle_irq_ns = 0, idle_softirq_ns = 0;
     std::uint64_t told_idle_ns = 0;  // as long as these are of
+    std::uint64_t gap_end_ns = 0;    // of the last one
   };
   std::vector<InterruptReport> threads_;
   std::vector<Cpu> cpus_;

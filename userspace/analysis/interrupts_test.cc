@@ -122,7 +122,7 @@ TEST(Interrupts, OfIdleTimeBeforeAGapNothingIsKnown) {
   s.to(20 * ms, 0, 0);
   s.lost(0, 50 * ms, 60 * ms);
   s.wake(65 * ms, 7);
-  s.interrupts(66 * ms, 0, 0, 6 * ms, 1 * us);
+  s.interrupts(66 * ms, 0, 0, 12 * ms, 1 * us);  // idle since 54 ms, in the gap
   s.to(66 * ms, 0, 7);
   s.interrupts(70 * ms, 0, 7, 4 * ms, 1 * us);
   s.to(70 * ms, 0, 0);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "capture/flight.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -161,7 +161,7 @@ Result<void> Flight::write(Writer& file, std::size_t first, const Machine& machi
 Result<Fd> Flight::recent(Machine machine, std::uint64_t end_ns) const {
   constexpr const char* name = "what a flight recorder keeps";
   Fd memory(::memfd_create("schedscope-flight", MFD_CLOEXEC));
-  Fd to(::dup(memory.get()));
+  Fd to(memory.valid() ? ::fcntl(memory.get(), F_DUPFD_CLOEXEC, 0) : -1);
   if (!to.valid()) return fail_errno("make a file in memory");
   const std::size_t first = pieces_.size() - std::min<std::size_t>(pieces_.size(), 2);
   machine.start_ns = pieces_[first].start_ns;

@@ -58,10 +58,12 @@ Result<void> read_duration(const std::string& text,
 }
 
 // The costliest of these kinds.
-std::function<std::string(const std::filesystem::path&)> look_for(std::vector<std::string> kinds) {
-  return [kinds = std::move(kinds)](const std::filesystem::path& capture) -> std::string {
-    const auto report = report::load(capture);
-    if (!report) return "";
+decltype(collect::FlightOptions::look) look_for(std::vector<std::string> kinds) {
+  return [kinds = std::move(kinds)](const std::filesystem::path& capture, std::uint64_t to_ns,
+                                    const std::stop_token& stop) -> Result<std::string> {
+    const auto report =
+        report::load(capture, {.from_ns = 0, .to_ns = to_ns}, {}, report::Extent::whole, {}, stop);
+    if (!report) return std::unexpected(report.error());
     const auto found = std::ranges::find_if(report->findings, [&](const auto& finding) {
       return std::ranges::find(kinds, finding.kind) != kinds.end();
     });

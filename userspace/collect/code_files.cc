@@ -5,8 +5,6 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "collect/clocks.h"
@@ -39,33 +37,30 @@ Fd open_mapped(std::uint32_t tid, const CodeMap& map) {
 }  // namespace
 
 std::uint32_t CodeFiles::find(std::uint32_t tid, const CodeMap& map) {
-  Versions& versions = by_name_[Name(map.device, map.inode, map.path)];
   Fd fd = map.is_file() ? open_mapped(tid, map) : Fd();
-  struct stat status{};
-  if (!fd.valid() || ::fstat(fd.get(), &status) != 0) {
-    return versions.empty() ? add(map, versions) : versions.back();
+  std::optional<Version> version;
+  if (struct stat status{}; fd.valid() && ::fstat(fd.get(), &status) == 0) {
+    version = {status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
   }
-  const Version version{status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
-  const auto known = std::ranges::find_if(versions, [&](std::uint32_t index) {
-    return !files_[index].version || files_[index].version == version;
-  });
-  const std::uint32_t index = known != versions.end() ? *known : add(map, versions);
-  if (index != others && !files_[index].version) open(index, version, std::move(fd));
-  return index;
-}
-
-std::uint32_t CodeFiles::add(const CodeMap& map, Versions& versions) {
+  const Name name(map.device, map.inode, map.path);
+  if (const auto versions = by_name_.find(name); versions != by_name_.end()) {
+    for (const std::uint32_t index : versions->second) {
+      if (files_[index].version == version) return index;
+    }
+  }
   if (files_.size() >= room_.files) {
     without_room_ = true;
     return others;
   }
-  files_.push_back({.path = map.path, .version = {}, .fd = {}, .elf = ElfFile(-1), .read = true});
-  return versions.emplace_back(static_cast<std::uint32_t>(files_.size() - 1));
+  const auto index = static_cast<std::uint32_t>(files_.size());
+  files_.push_back(
+      {.path = map.path, .version = version, .fd = {}, .elf = ElfFile(-1), .read = true});
+  by_name_[name].push_back(index);
+  if (version) open(files_.back(), index, std::move(fd));
+  return index;
 }
 
-void CodeFiles::open(std::uint32_t index, Version version, Fd fd) {
-  File& file = files_[index];
-  file.version = version;
+void CodeFiles::open(File& file, std::uint32_t index, Fd fd) {
   file.elf = ElfFile(fd.get());
   file.fd = std::move(fd);
   file.read = false;

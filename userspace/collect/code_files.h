@@ -28,9 +28,8 @@ class CodeFiles {
   CodeFiles() = default;
   explicit CodeFiles(Room room) : room_(room) {}
 
-  // That of a map of a thread that is there; opened now, as it may be gone soon. Where it cannot
-  // be, the one that was mapped under that name before, or one without names until another thread
-  // lets it be opened.
+  // That of a map of a thread that is there; opened now, as it may be gone soon. Which version it
+  // was that could not be opened nobody knows: it has no names.
   [[nodiscard]] std::uint32_t find(std::uint32_t tid, const CodeMap& map);
 
   // Reads the symbols of files that have none yet, until it has taken so long. A file with hundreds
@@ -51,17 +50,15 @@ class CodeFiles {
   };
   struct File {
     std::string path;
-    std::optional<Version> version;  // none: it could not be opened so far
+    std::optional<Version> version;  // none: it could not be opened
     Fd fd;                           // until its symbols are read
     ElfFile elf;
     bool read = false;
   };
-  using Versions = std::vector<std::uint32_t>;  // the last one last
   [[nodiscard]] const File& at(std::uint32_t file) const {
     return file == others ? others_ : files_[file];
   }
-  [[nodiscard]] std::uint32_t add(const CodeMap& map, Versions& versions);
-  void open(std::uint32_t index, Version version, Fd fd);
+  void open(File& file, std::uint32_t index, Fd fd);
   void read_symbols(File& file);
 
   Room room_;
@@ -69,7 +66,7 @@ class CodeFiles {
   std::vector<std::uint32_t> unread_;
   std::size_t symbol_bytes_ = 0;
   bool without_room_ = false;
-  std::map<Name, Versions> by_name_;
+  std::map<Name, std::vector<std::uint32_t>> by_name_;
   const File others_{.path = "[others]", .version = {}, .fd = {}, .elf = ElfFile(-1), .read = true};
 };
 

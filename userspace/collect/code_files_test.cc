@@ -57,18 +57,16 @@ TEST_F(CodeFilesTest, FileThatIsBuiltAnewIsAnotherOne) {
   EXPECT_EQ(files.find(self(), map()), second);
 }
 
-TEST_F(CodeFilesTest, WhatCannotBeOpenedIsWhatWasThereBefore) {
+TEST_F(CodeFilesTest, WhatCannotBeOpenedIsNoVersionThatIsKnown) {
   CodeFiles files;
   const CodeMap there = map();
-  std::filesystem::rename(program(), dir / "away");
-  const auto first = files.find(self(), there);
-  EXPECT_TRUE(files.is_read(first));  // there is nothing to wait for
-  std::filesystem::rename(dir / "away", program());
-  EXPECT_EQ(files.find(self(), there), first);
-  EXPECT_FALSE(files.is_read(first));
-  files.read_symbols(~0ULL);
+  const auto opened = files.find(self(), there);
   std::filesystem::remove(program());
-  EXPECT_EQ(files.find(self(), there), first);
+  const auto gone = files.find(self(), there);
+  EXPECT_NE(gone, opened);
+  EXPECT_TRUE(files.is_read(gone));  // there is nothing to wait for
+  EXPECT_EQ(files.path(gone), program());
+  EXPECT_EQ(files.find(self(), there), gone);
 }
 
 TEST_F(CodeFilesTest, BeyondTheRoomAllAreOne) {

@@ -21,6 +21,7 @@ namespace {
 // More functions than any program has: what a foreign file may make the recorder keep.
 constexpr std::size_t most_functions = 4U << 20;
 constexpr std::size_t longest_name = 4096;
+constexpr std::size_t most_segments = 64;  // some ten are many
 constexpr std::size_t most_name_bytes = 64U << 20;
 // Of a section. A file may be larger than memory, for it may have holes.
 constexpr std::uint64_t most_table_bytes = 256U << 20;
@@ -96,7 +97,7 @@ ElfFile::ElfFile(int fd) {
   for (std::size_t i = 0; i < headers; ++i) {
     GElf_Phdr header;
     if (gelf_getphdr(elf.get(), static_cast<int>(i), &header) == nullptr) return;
-    if (header.p_type == PT_LOAD) {
+    if (header.p_type == PT_LOAD && segments_.size() < most_segments) {
       segments_.push_back({header.p_offset, header.p_filesz, header.p_vaddr});
     } else if (header.p_type == PT_NOTE && header.p_filesz <= most_note_bytes &&
                build_id_.empty()) {

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,8 +32,10 @@ struct FlightOptions {
   std::uint64_t slice_ns = 0;               // a slice is so long; likewise
   std::uint32_t most_files = 10;            // then recording is over
   // Why a capture of the last part is to be written, or "". Called in a thread of its own, for each
-  // part.
-  std::function<std::string(const std::filesystem::path& capture)> look;
+  // part; what comes after `to_ns` is not all there. When stopped, the answer is not wanted.
+  std::function<Result<std::string>(const std::filesystem::path& capture, std::uint64_t to_ns,
+                                    std::stop_token stop)>
+      look;
 };
 
 struct Outcome;

@@ -114,15 +114,17 @@ void Recorder::take(RecordView record) {
 void Recorder::note_selected(RecordView record) {
   if (record.kind() == SCHEDSCOPE_REC_FORK) {
     processes_.insert(record.as<schedscope_fork>().pid);
-    if (flight_) select(record.as<schedscope_fork>().tid);
+    if (flight_) select(record.as<schedscope_fork>().tid, record.time_ns());
   } else if (record.kind() == SCHEDSCOPE_REC_TASK) {
     const auto& task = record.as<schedscope_task>();
     const bool outside = (record.flags() & SCHEDSCOPE_TASK_BYSTANDER) != 0;
     if (!outside) processes_.insert(task.pid);
     if (outside) selected_.erase(task.tid);
-    if (!outside && flight_) select(task.tid);
+    if (!outside && flight_) select(task.tid, record.time_ns());
   } else if (record.kind() == SCHEDSCOPE_REC_EXIT) {
-    if (flight_) exited_[record.as<schedscope_exit>().tid] = record.time_ns();
+    if (!flight_) return;
+    std::uint64_t& exited = exited_[record.as<schedscope_exit>().tid];
+    exited = std::max(exited, record.time_ns());
   }
 }
 
@@ -362,12 +364,14 @@ void Recorder::stop_measuring() {
   measuring_ = false;
 }
 
+// What waits to be packed takes memory, too.
+std::uint64_t Recorder::most_pending_bytes() const {
+  return flight_ ? std::min(chunk_bytes, options_.flight->most_bytes / 4) : chunk_bytes;
+}
+
 void Recorder::flush(bool even_if_small) {
   const bool due = last_drain_ns_ - flushed_ns_ >= flush_every_ns;
-  // What waits to be packed takes memory, too.
-  const std::uint64_t most_bytes =
-      flight_ ? std::min(chunk_bytes, options_.flight->most_bytes / 4) : chunk_bytes;
-  if (!even_if_small && !due && writer_->pending_bytes() < most_bytes) return;
+  if (!even_if_small && !due && writer_->pending_bytes() < most_pending_bytes()) return;
   read_clocks();
   if (!flight_ && last_drain_ns_ - tallied_ns_ >= tally_every_ns) keep_tally();
   if (stacks_ && !flight_) tell_stacks(false);
@@ -398,7 +402,11 @@ void Recorder::prepare_stacks() {
 
 // A flight recorder tells all at its end: it cannot know which of them it will still have.
 void Recorder::tell_stacks(bool all) {
-  const auto take = [this](RecordView frame) { keep(capture::Writer::agent_source, frame); };
+  const auto take = [this](RecordView frame) {
+    keep(capture::Writer::agent_source, frame);
+    if (writer_->pending_bytes() < most_pending_bytes()) return;
+    if (auto written = writer_->flush(certain_ns_); !written) warn(written.error().message());
+  };
   if (flight_) {
     stacks_->tell_all(flight_->stacks(), Clocks::now_ns(), take);
   } else {
@@ -407,7 +415,9 @@ void Recorder::tell_stacks(bool all) {
   }
   if (all && stacks_->without_room()) {
     machine_.missing.emplace_back(
-        "names of some functions: they are in more files, or have more symbols, than are kept");
+        "names or callers of some functions: there were more files, symbols or parts of a "
+        "process's "
+        "memory than are kept");
   }
 }
 

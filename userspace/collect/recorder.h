@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -64,6 +65,7 @@ class Recorder {
   [[nodiscard]] static std::uint64_t source_of(RecordView record);
   void drain();
   void flush(bool even_if_small);
+  [[nodiscard]] std::uint64_t most_pending_bytes() const;
   void read_clocks();
   void keep_stats();
   void keep_tally();
@@ -93,9 +95,10 @@ class Recorder {
   // Of a flight recorder: recorder_flight.cc.
   [[nodiscard]] Result<void> try_flight_file() const;
   void begin_piece();
-  void look_at_piece(std::uint64_t end_ns);
+  void look_at_piece();
   [[nodiscard]] bool has_found();
-  void select(std::uint32_t tid);
+  void not_looked(const Error& error);
+  void select(std::uint32_t tid, std::uint64_t time_ns);
   void forget_exited(std::uint64_t before_ns);
   void tell_again(std::uint64_t source, RecordView record);
   void tell_cgroups_again();
@@ -123,9 +126,10 @@ class Recorder {
   std::optional<capture::Writer> file_;
   std::optional<capture::Flight> flight_;
   std::optional<Trigger> trigger_;
-  std::future<std::string> looking_;   // FlightOptions::look
-  std::uint64_t not_looked_at_ = 0;    // pieces, as it was not through yet
-  capture::Writer* writer_ = nullptr;  // of the file, or of the flight
+  std::stop_source stop_looking_;
+  std::future<Result<std::string>> looking_;  // FlightOptions::look
+  std::uint64_t not_looked_at_ = 0;           // pieces
+  capture::Writer* writer_ = nullptr;         // of the file, or of the flight
   Standing standing_;
   CgroupPaths cgroup_paths_;
   std::optional<Stacks> stacks_;  // only when they are asked for

@@ -6,6 +6,8 @@
 #include <chrono>
 #include <ctime>
 #include <filesystem>
+#include <new>
+#include <system_error>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -56,7 +58,7 @@ void Recorder::begin_piece() {
   drain();  // what was made while that was compressed
   flush(true);
   const std::uint64_t now_ns = Clocks::now_ns();
-  look_at_piece(now_ns);
+  look_at_piece();
   flight_->begin_piece(now_ns, own_cpu_ns());
   standing_.tell(now_ns, is_alive,
                  [this](std::uint64_t source, RecordView record) { tell_again(source, record); });
@@ -66,26 +68,50 @@ void Recorder::begin_piece() {
 }
 
 // Beside the recording: the rings must not fill meanwhile.
-void Recorder::look_at_piece(std::uint64_t end_ns) {
+void Recorder::look_at_piece() {
   if (!options_.flight->look) return;
   if (looking_.valid()) {
     ++not_looked_at_;
     return;
   }
-  auto recent = flight_->recent(machine_, end_ns);
-  if (!recent) return warn(recent.error().message());
-  looking_ = std::async(std::launch::async, [look = options_.flight->look,
-                                             file = std::make_shared<Fd>(std::move(*recent))] {
-    return look(fmt::format("/proc/self/fd/{}", file->get()));
-  });
+  auto recent = flight_->recent(machine_, last_drain_ns_);
+  if (!recent) return not_looked(recent.error());
+  try {
+    looking_ = std::async(
+        std::launch::async,
+        [look = options_.flight->look, file = std::make_shared<Fd>(std::move(*recent)),
+         to_ns = certain_ns_, stop = stop_looking_.get_token()]() -> Result<std::string> {
+          try {
+            return look(fmt::format("/proc/self/fd/{}", file->get()), to_ns, stop);
+          } catch (const std::bad_alloc&) {
+            return fail("look for findings", "there is not enough memory",
+                        "give a smaller --memory");
+          }
+        });
+  } catch (const std::system_error& error) {
+    not_looked({.tried = "start a thread that looks for findings",
+                .wrong = error.what(),
+                .cure = "allow more threads",
+                .code = error.code().value()});
+  }
+}
+
+void Recorder::not_looked(const Error& error) {
+  ++not_looked_at_;
+  warn(error.message());
 }
 
 bool Recorder::has_found() {
-  if (!looking_.valid() ||
-      looking_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+  using std::chrono::seconds;
+  if (!looking_.valid() || looking_.wait_for(seconds(0)) != std::future_status::ready) {
     return false;
   }
-  machine_.trigger = looking_.get();
+  const auto found = looking_.get();
+  if (!found) {
+    not_looked(found.error());
+    return false;
+  }
+  machine_.trigger = *found;
   return !machine_.trigger.empty();
 }
 
@@ -96,9 +122,11 @@ void Recorder::tell_cgroups_again() {
   });
 }
 
-void Recorder::select(std::uint32_t tid) {
+// Its exit may have been seen first: the rings of the CPUs come one after the other.
+void Recorder::select(std::uint32_t tid, std::uint64_t time_ns) {
   selected_.insert(tid);
-  exited_.erase(tid);
+  const auto exited = exited_.find(tid);
+  if (exited != exited_.end() && exited->second < time_ns) exited_.erase(exited);
 }
 
 // Of one that is over there may be a last switch that was not judged yet.
@@ -167,9 +195,11 @@ void Recorder::finish_flight() {
   machine_.start_ns = outcome_.start_ns = flight_->start_ns();
   machine_.agent_cpu_ns = own_cpu_ns() - flight_->cpu_ns();
   outcome_.trigger = machine_.trigger;
+  // Nobody waits for what it would say.
+  stop_looking_.request_stop();
+  if (looking_.valid()) ++not_looked_at_;
   if (not_looked_at_ != 0) {
-    tell(fmt::format("parts in which no findings were looked for, because of what came before: {}",
-                     not_looked_at_));
+    tell(fmt::format("parts in which no findings were looked for: {}", not_looked_at_));
   }
   outcome_.file = name_of_now(options_.output);
   if (flight_->cut_short()) {

@@ -138,7 +138,12 @@ Stacks::Image& Stacks::image_of(const StackSample& sample) {
 // It was this image's map if it is this image still: no image comes back.
 void Stacks::read_image(Image& image, const StackSample& sample) {
   const std::uint64_t began_ns = Clocks::now_ns();
-  auto maps = parse_code_maps(read_maps_(sample.pid, sample.tid));
+  std::string text = read_maps_(sample.pid, sample.tid);
+  if (text.size() >= most_map_bytes) {
+    maps_cut_ = true;
+    text.resize(text.rfind('\n') + 1);
+  }
+  auto maps = parse_code_maps(text);
   const std::uint64_t read_ns = Clocks::now_ns();
   image.read_again_ns = read_ns + std::max(map_read_every_ns, map_read_part * (read_ns - began_ns));
   const auto now = image_of_(sample.pid);

@@ -56,8 +56,8 @@ class Stacks {
   // Those of all of these stacks that there are, in any case.
   void tell_all(const std::unordered_set<std::uint32_t>& numbers, std::uint64_t now_ns,
                 const Take& take);
-  // Whether functions have no names because there was no room for all.
-  [[nodiscard]] bool without_room() const { return files_.without_room(); }
+  // Whether frames are missing or have no names because there was no room for all.
+  [[nodiscard]] bool without_room() const { return files_.without_room() || maps_cut_; }
 
   [[nodiscard]] static std::string read_proc_maps(std::uint32_t pid, std::uint32_t tid);
 
@@ -110,6 +110,7 @@ class Stacks {
   CodeFiles files_;
   std::map<ImageKey, Image> images_;
   std::uint64_t images_seen_ = 0;
+  bool maps_cut_ = false;
   Numbers by_addresses_;                    // a cache: an image's number and its addresses
   Numbers by_places_;                       // Places, as bytes
   std::vector<const std::string*> stacks_;  // of number i + 1 the Places, in by_places_

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <span>
+#include <stop_token>
 #include <string>
 
 #include "analysis/analysis.h"
@@ -17,11 +18,12 @@ enum class Extent : std::uint8_t {
 };
 
 // Reads a capture once and computes its report; `extra` sinks see the same pass. A cut-off capture
-// is no error: the report says so. `path_of`: whose critical path, see Analysis.
+// is no error: the report says so. `path_of`: whose critical path, see Analysis. When stopped
+// it ends early, and the report is of no use.
 [[nodiscard]] Result<analysis::Report> load(const std::filesystem::path& capture,
                                             analysis::Window window = {},
                                             std::span<timeline::Sink* const> extra = {},
-                                            Extent extent = Extent::whole,
-                                            std::string path_of = {});
+                                            Extent extent = Extent::whole, std::string path_of = {},
+                                            std::stop_token stop = {});
 
 }  // namespace schedscope::report
