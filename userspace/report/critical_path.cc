@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "report/json.h"
+#include "report/ink.h"
 #include "report/names.h"
 #include "report/story.h"
 #include "report/table.h"
@@ -74,12 +75,8 @@ class PathText {
   }
 
  private:
-  [[nodiscard]] std::string painted(std::string_view code, std::string_view text) const {
-    return options_.color ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
-  }
-  void heading(std::string_view title) { out_ += fmt::format("\n{}\n", painted("1", title)); }
   void sentence(std::string_view code, const std::string& text) {
-    out_ += painted(code, wrapped(text, std::max<std::size_t>(options_.width, 24), 0)) + "\n";
+    out_ += ink_.painted(code, wrapped(text, std::max<std::size_t>(options_.width, 24), 0)) + "\n";
   }
   [[nodiscard]] std::size_t limit(std::size_t all) const {
     return options_.top == 0 ? all : std::min(options_.top, all);
@@ -91,7 +88,8 @@ class PathText {
 
   void tell() {
     const std::uint64_t all = path_.to_ns - path_.from_ns;
-    out_ += painted("1", fmt::format("Critical path of {}", names_[path_.thread].label)) + "\n";
+    out_ +=
+        ink_.painted("1", fmt::format("Critical path of {}", names_[path_.thread].label)) + "\n";
     sentence("0", fmt::format("What its {} from {} to {} of the reported span depended on: {}.",
                               human_ns(all), since_start(path_.from_ns), since_start(path_.to_ns),
                               plural(path_.threads.size(), "thread")));
@@ -105,7 +103,7 @@ class PathText {
   }
 
   void threads() {
-    heading("Whose time it was");
+    out_ += ink_.heading("Whose time it was");
     Table table({{"thread", false, 99},
                  {"time", true, 98},
                  {"share", true, 9},
@@ -146,7 +144,7 @@ class PathText {
 
   void waited_behind() {
     if (path_.waited_behind.empty() && path_.waited_behind_unknown_ns == 0) return;
-    heading("Whom the path waited behind");
+    out_ += ink_.heading("Whom the path waited behind");
     Table table({{"thread", false, 9}, {"for", true, 9}});
     const std::size_t shown = limit(path_.waited_behind.size());
     std::uint64_t rest = 0;
@@ -177,9 +175,9 @@ class PathText {
     chosen.resize(shown);
     std::sort(chosen.begin(), chosen.end());
     const std::size_t rest = all.size() - shown + path_.segments_left_out;
-    heading(rest == 0
-                ? std::string("Segments")
-                : fmt::format("The {}, in the order of time", plural(shown, "longest segment")));
+    out_ += ink_.heading(
+        rest == 0 ? std::string("Segments")
+                  : fmt::format("The {}, in the order of time", plural(shown, "longest segment")));
     Table table({{"at", true, 99}, {"for", true, 98}, {"thread", false, 97}, {"", false, 96}});
     std::uint64_t rest_ns = path_.to_ns - path_.from_ns;
     for (const std::size_t i : chosen) {
@@ -213,14 +211,15 @@ class PathText {
   void more(std::size_t count, std::uint64_t ns, std::string_view what) {
     if (count == 0) return;
     const bool kept = path_.segments_left_out == 0 || what != "segment";
-    out_ += painted("2", fmt::format("  … and {}, {} together; --top 0 shows {}\n",
-                                     plural(count, fmt::format("more {}", what)), human_ns(ns),
-                                     kept ? "all" : "the longest million"));
+    out_ += ink_.painted("2", fmt::format("  … and {}, {} together; --top 0 shows {}\n",
+                                          plural(count, fmt::format("more {}", what)), human_ns(ns),
+                                          kept ? "all" : "the longest million"));
   }
 
   const analysis::Report& report_;
   const CriticalPath& path_;
   const TextOptions& options_;
+  Ink ink_{options_.color};
   Names names_;
   std::string out_;
 };

@@ -12,6 +12,7 @@
 
 #include "base/text.h"
 #include "report/json.h"
+#include "report/ink.h"
 #include "report/names.h"
 #include "report/table.h"
 #include "schema/record.h"
@@ -48,7 +49,8 @@ class Text {
   Text(const Info& info, const TextOptions& options) : info_(info), options_(options) {}
 
   std::string make() {
-    out_ = fmt::format("{}, {}\n\n", painted("1", printable(info_.file)), human_bytes(info_.bytes));
+    out_ = fmt::format("{}, {}\n\n", ink_.painted("1", printable(info_.file)),
+                       human_bytes(info_.bytes));
     line("Format", fmt::format("{}, records of schema {}", info_.format, info_.schema));
     machine();
     time();
@@ -61,16 +63,11 @@ class Text {
   }
 
  private:
-  [[nodiscard]] std::string painted(std::string_view code, std::string_view text) const {
-    return options_.color ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
-  }
-  void heading(std::string_view title) { out_ += fmt::format("\n{}\n", painted("1", title)); }
-
   void line(std::string_view head, const std::string& text) {
     constexpr std::size_t indent = 11;
     const std::size_t room = std::max<std::size_t>(options_.width, indent + 20);
     const std::string body = wrapped(std::string(indent, '_') + text, room, indent);
-    out_ += painted("2", fmt::format("{:{}}", head, indent)) + body.substr(indent) + "\n";
+    out_ += ink_.painted("2", fmt::format("{:{}}", head, indent)) + body.substr(indent) + "\n";
   }
 
   void machine() {
@@ -139,7 +136,7 @@ class Text {
   }
 
   void chunks() {
-    heading("Chunks");
+    out_ += ink_.heading("Chunks");
     Table table({{.title = "type", .right = false, .importance = 9},
                  {.title = "chunks", .importance = 8},
                  {.title = "records", .importance = 7},
@@ -153,7 +150,7 @@ class Text {
   }
 
   void kinds() {
-    heading("Records");
+    out_ += ink_.heading("Records");
     Table table({{.title = "kind", .importance = 6},
                  {.title = "name", .right = false, .importance = 9},
                  {.title = "records", .importance = 8},
@@ -168,6 +165,7 @@ class Text {
 
   const Info& info_;
   const TextOptions& options_;
+  Ink ink_{options_.color};
   std::string out_;
 };
 

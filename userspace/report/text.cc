@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "report/eevdf.h"
+#include "report/ink.h"
 #include "report/names.h"
 #include "report/stacks.h"
 #include "report/story.h"
@@ -46,14 +47,9 @@ class Text {
   }
 
  private:
-  [[nodiscard]] std::string painted(std::string_view code, std::string_view text) const {
-    return options_.color ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
-  }
-  void heading(std::string_view title) { out_ += fmt::format("\n{}\n", painted("1", title)); }
-
   void tell() {
     if (!report_.file.empty()) {
-      out_ += fmt::format("{}, {}\n\n", painted("1", printable(report_.file)),
+      out_ += fmt::format("{}, {}\n\n", ink_.painted("1", printable(report_.file)),
                           human_bytes(report_.bytes));
     }
     std::size_t indent = 0;
@@ -65,14 +61,14 @@ class Text {
       const std::size_t room = std::max<std::size_t>(options_.width, indent + 20);
       // The heading takes part in the wrapping as one unbreakable word.
       const std::string body = wrapped(std::string(indent, '_') + paragraph.text, room, indent);
-      out_ += painted(paragraph.bad ? "1;31" : "2", head) + body.substr(indent) + "\n";
+      out_ += ink_.painted(paragraph.bad ? "1;31" : "2", head) + body.substr(indent) + "\n";
     }
   }
 
   // What did not fit is said, so that nobody takes the part for the whole.
   void more(std::size_t shown, std::size_t all, std::string_view what) {
     if (shown < all) {
-      out_ += painted(
+      out_ += ink_.painted(
           "2", fmt::format("  … and {} more {}; --top 0 shows all\n", grouped(all - shown), what));
     }
   }
@@ -93,17 +89,17 @@ class Text {
       }
     }
     if (chosen_ones.empty()) return;
-    heading("Findings");
+    out_ += ink_.heading("Findings");
     const std::size_t shown = limit(chosen_ones.size());
     for (std::size_t i = 0; i < shown; ++i) {
       const auto& finding = *chosen_ones[i];
       std::string line;
       switch (finding.severity) {
         case analysis::Severity::warning:
-          line = painted("1;31", "! ");
+          line = ink_.painted("1;31", "! ");
           break;
         case analysis::Severity::notice:
-          line = painted("33", "* ");
+          line = ink_.painted("33", "* ");
           break;
         case analysis::Severity::info:
           line = "  ";
@@ -132,7 +128,7 @@ class Text {
       return;
     }
     if (rows.empty()) return;
-    heading("Threads");
+    out_ += ink_.heading("Threads");
     Table table({{"thread", false, 99},
                  {"pid", true, 2},
                  {"policy", false, 1},
@@ -158,7 +154,7 @@ class Text {
   }
 
   void cgroups() {
-    heading("Cgroups");
+    out_ += ink_.heading("Cgroups");
     Table table({{"cgroup", false, 99},
                  {"threads", true, 6},
                  {"run", true, 98},
@@ -221,8 +217,8 @@ class Text {
 
   void detail(const ThreadReport& thread) {
     const timeline::Thread& who = thread.who;
-    heading(label(who) +
-            (who.ns_tid == 0 ? "" : fmt::format(" (in its namespace {})", who.ns_tid)));
+    out_ += ink_.heading(
+        label(who) + (who.ns_tid == 0 ? "" : fmt::format(" (in its namespace {})", who.ns_tid)));
     Table ends({{"slice ended", false, 9}, {"times", true, 9}, {"share", true, 9}});
     std::uint64_t all = 0;
     for (const std::uint64_t count : thread.ends) all += count;
@@ -281,7 +277,7 @@ class Text {
       if (thread.eevdf && chosen(thread.who)) rows.push_back(&thread);
     }
     if (rows.empty()) return;
-    heading("Fair threads, by the scheduler's virtual time");
+    out_ += ink_.heading("Fair threads, by the scheduler's virtual time");
     const std::size_t shown = limit(rows.size());
     out_ += eevdf_table(std::span(rows).first(shown)).text(options_.width, options_.color);
     more(shown, rows.size(), "threads");
@@ -289,13 +285,13 @@ class Text {
 
   void tallies() {
     if (!report_.tallies) return;
-    heading(tally_title(*report_.tallies));
+    out_ += ink_.heading(tally_title(*report_.tallies));
     out_ += tally_table(*report_.tallies).text(options_.width, options_.color);
   }
 
   void policies() {
     if (report_.policies.empty()) return;
-    heading("Policies");
+    out_ += ink_.heading("Policies");
     Table table({{"policy", false, 99},
                  {"threads", true, 5},
                  {"whole slices", true, 8},
@@ -364,14 +360,14 @@ class Text {
 
   void slept_at() {
     if (!report_.stacks) return;
-    heading("Where threads slept");
+    out_ += ink_.heading("Where threads slept");
     out_ += slept_at_text(report_, options_);
   }
 
   // One row for each owner, one for the sleeps that have none that is known.
   void futexes() {
     if (report_.futexes.empty()) return;
-    heading("Futexes that threads slept for");
+    out_ += ink_.heading("Futexes that threads slept for");
     Table table({{"pid", true, 9},
                  {"futex", false, 9},
                  {"had by", false, 9},
@@ -415,7 +411,7 @@ class Text {
     const auto used = [](std::uint64_t count) { return count != 0; };
     const auto first = std::find_if(buckets.begin(), buckets.end(), used);
     const auto last = std::find_if(buckets.rbegin(), buckets.rend(), used).base();
-    out_ += painted("2", fmt::format("  {:>21}\n", title));
+    out_ += ink_.painted("2", fmt::format("  {:>21}\n", title));
     for (auto at = first; at != last; ++at) {
       constexpr double bar = 40;
       const auto length = static_cast<std::size_t>(
@@ -432,7 +428,7 @@ class Text {
 
   void cpus() {
     if (report_.cpus.empty() || is_tally_alone(report_)) return;
-    heading("CPUs");
+    out_ += ink_.heading("CPUs");
     Table table({{"CPU", true, 9},
                  {"run", true, 9},
                  {"run %", true, 8},
@@ -455,7 +451,7 @@ class Text {
 
   void user_threads() {
     if (report_.user_threads.empty()) return;
-    heading("User threads (as their runtime told)");
+    out_ += ink_.heading("User threads (as their runtime told)");
     Table table({{"user thread", false, 99},
                  {"runtime", false, 2},
                  {"pid", true, 3},
@@ -484,6 +480,7 @@ class Text {
 
   const Report& report_;
   const TextOptions& options_;
+  Ink ink_{options_.color};
   std::string out_;
 };
 
