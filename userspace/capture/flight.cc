@@ -56,7 +56,7 @@ void Flight::take(std::span<const std::byte> chunks) {
   auto& to = opening_ ? piece.opening : piece.chunks;
   to.insert(to.end(), chunks.begin(), chunks.end());
   bytes_ += chunks.size();
-  while (bytes_ > settings_.most_bytes && pieces_.size() > 1) {
+  while (bytes_ > settings_.most_bytes && pieces_.size() > 1 && !held_) {
     drop_oldest();
     cut_short_ = true;
   }

@@ -50,6 +50,8 @@ class Flight {
   void begin_piece(std::uint64_t now_ns, std::uint64_t cpu_ns);
   // What was flushed since then is the piece's opening.
   void opened();
+  // Nothing goes any more, whatever is flushed: what is gone is known for good.
+  void hold() { held_ = true; }
   // Counts a record that was added.
   void count(std::uint64_t source, RecordView record);
   // A piece is long or large enough.
@@ -100,7 +102,7 @@ class Flight {
   Settings settings_;
   std::uint64_t piece_ns_;
   std::deque<Piece> pieces_;
-  bool opening_ = false;
+  bool opening_ = false, held_ = false;
   bool cut_short_ = false;
   std::uint64_t bytes_ = 0;
   Counts gone_;

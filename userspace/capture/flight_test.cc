@@ -160,6 +160,20 @@ TEST_F(FlightTest, IsShorterRatherThanLarger) {
   EXPECT_EQ(flight.gone(0).records + contents.records.size() - 2, 3000U);
 }
 
+// The totals that a recorder writes last are of what was kept before.
+TEST_F(FlightTest, HeldItIsLargerRatherThanShorter) {
+  Flight flight({.span_ns = 400 * second, .most_bytes = 20'000});
+  record(flight, 100 * second, 300 * second);
+  const Flight::Gone before = flight.gone(0);
+  ASSERT_GT(before.produced(), 0U);
+  flight.hold();
+  for (std::uint64_t t = 300 * second; t < 320 * second; t += second / 10) {
+    add(flight, 0, test::waking(t, 0, static_cast<std::uint32_t>(t / 1000)));
+    flush(flight, t);
+  }
+  EXPECT_EQ(flight.gone(0).produced(), before.produced());
+}
+
 TEST_F(FlightTest, AFileThatCannotBeMadeIsAnError) {
   Flight flight({.span_ns = second, .most_bytes = 1 << 20});
   begin(flight, second);
