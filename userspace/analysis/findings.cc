@@ -122,9 +122,10 @@ void Findings::trust(Report& report) const {
   }
   if (report.discontinuities != 0 && report.gaps.empty()) {
     warn("discontinuity",
-         fmt::format("{} switches do not follow the ones before them: records are missing that "
-                     "nobody counted.",
-                     report.discontinuities));
+         fmt::format("{} the one before: records are missing that nobody counted.",
+                     report.discontinuities == 1
+                         ? "One switch does not follow"
+                         : fmt::format("{} switches do not follow", report.discontinuities)));
   }
   if (report.bpf_module_agree == false) {
     warn("disagreement", "The module and BPF do not agree on every switch.");

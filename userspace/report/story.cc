@@ -253,9 +253,10 @@ Paragraph loss_words(const Report& report) {
   }
   if (report.discontinuities != 0) {
     parts.push_back(
-        fmt::format("{} that do not follow the one before: records are missing without "
-                    "having been counted",
-                    plural(report.discontinuities, "switch record")));
+        fmt::format("{} not follow the one before: records are missing without having been counted",
+                    report.discontinuities == 1
+                        ? "one switch record that does"
+                        : plural(report.discontinuities, "switch record") + " that do"));
   }
   if (report.clock_reversals != 0) {
     parts.push_back(fmt::format(
