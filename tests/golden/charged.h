@@ -48,9 +48,12 @@ struct Uncharged {
          static_cast<double>(uncharged(trial, thread.who.index, begin_ns, end_ns).ns);
 }
 
-// The most that the kernel charged a thread: see agreement.kernel_counts in metrics.rst.
+// See agreement.kernel_counts in metrics.rst.
+inline constexpr std::uint64_t slack_per_slice_ns = 8000;
+
+// The most that the kernel charged a thread.
 [[nodiscard]] inline std::uint64_t most_charged_ns(const analysis::ThreadReport& thread) {
-  if (!thread.judge) return thread.run_ns + 8000 * thread.slices;
+  if (!thread.judge) return thread.run_ns + slack_per_slice_ns * thread.slices;
   return static_cast<std::uint64_t>(static_cast<std::int64_t>(thread.run_ns) -
                                     thread.judge->clock_ns) +
          thread.judge->within_ns;

@@ -138,7 +138,12 @@ void judge_plain(const Trial& trial, Verdict& verdict) {
                                             part.at("begin_ns"), part.at("end_ns"))) {
     // Others' are short, unless the CPU stands still in one.
     const auto middles = trial.trace.slices({threads[1]->who.index}, wait.begin_ns, wait.end_ns);
-    if (!middles.empty()) waits.push_back(wait);
+    if (middles.empty()) continue;
+    waits.push_back(wait);
+    std::uint64_t most_ns = 0;
+    for (const auto& slice : middles) most_ns += slice.end_ns - slice.begin_ns + apart_ns(slice);
+    verdict.at_least("the middle one's turn in it: ns, and what the clocks were apart",
+                     most_ns + slack_per_slice_ns * middles.size(), work_ns);
   }
   verdict.equal("plain mutex: waits of the low one for the middle one", waits.size(),
                 std::size_t{rounds});

@@ -32,12 +32,6 @@ long futex(std::atomic<std::uint32_t>& word, int operation, std::uint32_t value)
   return ::syscall(SYS_futex, &word, operation, value, nullptr, nullptr, 0);
 }
 
-std::uint64_t switches_so_far() {
-  rusage usage{};
-  ::getrusage(RUSAGE_THREAD, &usage);
-  return static_cast<std::uint64_t>(usage.ru_nvcsw + usage.ru_nivcsw);
-}
-
 // All that a thread's attributes need, freed in every case.
 class Attributes {
  public:
@@ -146,12 +140,16 @@ void from_json(const nlohmann::json& json, Unseen& unseen) {
 
 void spin_until(std::uint64_t end_ns, std::vector<Unseen>& unseen) {
   constexpr std::uint64_t least_ns = 100'000;
-  std::uint64_t switches = switches_so_far(), used = thread_cpu_ns();
+  const auto all_switches = [] {
+    const OwnSwitches own = own_switches();
+    return own.voluntary + own.involuntary;
+  };
+  std::uint64_t switches = all_switches(), used = thread_cpu_ns();
   for (std::uint64_t at = now_ns(); at < end_ns;) {
     const std::uint64_t used_before = std::exchange(used, thread_cpu_ns());
     const std::uint64_t before = std::exchange(at, now_ns());
     if (at - before < least_ns) continue;
-    const std::uint64_t switches_before = std::exchange(switches, switches_so_far());
+    const std::uint64_t switches_before = std::exchange(switches, all_switches());
     const std::uint64_t cpu_ns = thread_cpu_ns() - used_before;
     unseen.push_back({before, at, switches != switches_before, cpu_ns});
   }

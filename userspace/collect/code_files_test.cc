@@ -9,18 +9,14 @@
 
 #include <gtest/gtest.h>
 
+#include "capture/test_files.h"
+
 namespace schedscope::collect {
 namespace {
 
 class CodeFilesTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = std::filesystem::temp_directory_path() / "code-files-XXXXXX";
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    dir = name;
-    build("one");
-  }
-  void TearDown() override { std::filesystem::remove_all(dir); }
+  void SetUp() override { build("one"); }
 
   [[nodiscard]] std::filesystem::path program() const { return dir / "program"; }
   // In place, as some linkers do: the inode stays.
@@ -32,7 +28,7 @@ class CodeFilesTest : public ::testing::Test {
   }
   static std::uint32_t self() { return static_cast<std::uint32_t>(::getpid()); }
 
-  std::filesystem::path dir;
+  capture::test::Directory dir;
 };
 
 TEST_F(CodeFilesTest, OneFileIsOne) {

@@ -413,9 +413,7 @@ void Recorder::tell_stacks(bool all) {
   }
   if (all && stacks_->without_room()) {
     machine_.missing.emplace_back(
-        "names or callers of some functions: there were more files, symbols or parts of a "
-        "process's "
-        "memory than are kept");
+        "names or callers of some functions: more files, symbols or maps than are kept");
   }
 }
 
