@@ -67,6 +67,8 @@ struct ChunkHeader {
   std::uint64_t watermark_ns;  // no later chunk holds a record older than this
   std::uint32_t payload_crc;   // of the stored payload
   std::uint32_t crc;           // of the bytes before it
+
+  [[nodiscard]] bool is(ChunkType of) const { return type == static_cast<std::uint16_t>(of); }
 };
 static_assert(sizeof(ChunkHeader) == 56);
 

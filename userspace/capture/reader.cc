@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 
 #include "capture/chunk_file.h"
-#include "capture/decode.h"
+#include "capture/chunk_loader.h"
 #include "capture/format.h"
 #include "capture/layout.h"
 #include "capture/machine_json.h"
@@ -20,16 +20,12 @@ namespace {
 
 using Text = std::expected<std::string, std::string>;
 
-bool is(const ChunkHeader& header, ChunkType type) {
-  return header.type == static_cast<std::uint16_t>(type);
-}
-
 // The payload of the chunk at the file's place, which must be of `type`.
 Text read_text(ChunkFile& file, ChunkType type) {
   const auto header = file.header();
   if (!header) return std::unexpected(header.error());
   if (!*header) return std::unexpected("it ends before its description");
-  if (!is(**header, type)) return std::unexpected("its description is not where it should be");
+  if (!(*header)->is(type)) return std::unexpected("its description is not where it should be");
   const auto payload = file.payload(**header);
   if (!payload) return std::unexpected(payload.error());
   return std::string(reinterpret_cast<const char*>(payload->data()), payload->size());
@@ -47,7 +43,7 @@ std::optional<std::pair<ChunkFile::Place, ChunkFile::Place>> find_machines(Chunk
   for (;;) {
     const auto header = file.header();
     if (!header || !*header) return found;
-    if (is(**header, ChunkType::machine)) {
+    if ((*header)->is(ChunkType::machine)) {
       if (!found) found.emplace(file.place(), file.place());
       found->second = file.place();
     }
@@ -73,7 +69,7 @@ std::vector<bool> unneeded_chunks(ChunkFile& file, Stretch stretch) {
     const auto header = file.header();
     if (!header || !*header) break;
     const ChunkHeader& chunk = **header;
-    if (is(chunk, ChunkType::records)) {
+    if (chunk.is(ChunkType::records)) {
       entries.push_back({chunk.sequence, chunk.first_ns, chunk.last_ns, flush});
       if (chunk.watermark_ns > watermark_ns) ++flush;
       watermark_ns = std::max(watermark_ns, chunk.watermark_ns);
@@ -93,10 +89,11 @@ std::vector<bool> unneeded_chunks(ChunkFile& file, Stretch stretch) {
 }  // namespace
 
 struct Reader::State {
-  State(ChunkFile opened, Layout layout) : file(std::move(opened)), decoder(std::move(layout)) {}
+  State(ChunkFile opened, Layout layout, std::vector<bool> unneeded)
+      : file_bytes(opened.bytes()),
+        chunks_ahead(ChunkLoader(std::move(opened), std::move(layout), std::move(unneeded))) {}
 
-  ChunkFile file;
-  ChunkDecoder decoder;
+  const std::uint64_t file_bytes;
   Merger merger;
   Machine machine;
   bool ended = false;  // nothing more is read from the file
@@ -105,16 +102,15 @@ struct Reader::State {
   std::uint64_t end_ns = 0;
   std::uint64_t unknown = 0;
   std::map<std::uint16_t, ChunkCount> chunks;
-  std::vector<bool> unneeded;              // by sequence; empty when all are read
   std::optional<Stretch> skipped;          // not told of yet,
   std::uint64_t skipped_watermark_ns = 0;  // and what it promises
+  LoadAhead chunks_ahead;
 
   void load();
   void skip(const ChunkHeader& header);
   void tell_skipped();
-  void load_records(const ChunkHeader& header, std::span<const std::byte> payload,
-                    ChunkFile::Place place);
-  void finish_at(const ChunkHeader& header);
+  void add_records(LoadedChunk chunk);
+  void finish_at(const LoadedChunk& chunk);
   void stop(std::string why);
 };
 
@@ -124,25 +120,24 @@ void Reader::State::stop(std::string why) {
   merger.end();
 }
 
-// Reads the next chunk.
+// Takes the next chunk.
 void Reader::State::load() {
-  const auto header = file.header();
-  const ChunkFile::Place place = file.place();
-  const bool is_unneeded = place.sequence < unneeded.size() && unneeded[place.sequence];
-  if (header && *header && is_unneeded) return skip(**header);
+  LoadedChunk chunk = chunks_ahead.take(merger.spare());
+  if (chunk.what == LoadedChunk::What::skipped) return skip(chunk.header);
   tell_skipped();
-  if (!header) return stop(header.error());
-  if (!*header) {
-    return stop(
-        "the recording was not finished: it was killed or the machine stopped; "
-        "all that was written can be read");
+  switch (chunk.what) {
+    case LoadedChunk::What::damaged:
+      return stop(std::move(chunk.damage));
+    case LoadedChunk::What::none:
+      return stop(
+          "the recording was not finished: it was killed or the machine stopped; "
+          "all that was written can be read");
+    default:
+      break;
   }
-  // Even of what is not needed: damage ends the capture there.
-  const auto payload = file.payload(**header);
-  if (!payload) return stop(payload.error());
-  if (is(**header, ChunkType::records)) return load_records(**header, *payload, place);
-  chunks[(*header)->type].add(**header);
-  if (is(**header, ChunkType::end)) return finish_at(**header);
+  chunks[chunk.header.type].add(chunk.header);
+  if (chunk.records) return add_records(std::move(chunk));
+  if (chunk.header.is(ChunkType::end)) return finish_at(chunk);
 }
 
 void Reader::State::skip(const ChunkHeader& header) {
@@ -150,7 +145,6 @@ void Reader::State::skip(const ChunkHeader& header) {
   skipped->from_ns = std::min(skipped->from_ns, header.first_ns);
   skipped->to_ns = std::max(skipped->to_ns, header.last_ns);
   skipped_watermark_ns = header.watermark_ns;
-  file.skip(header);
 }
 
 // As a source of its own, behind all others of the same time.
@@ -174,30 +168,25 @@ void Reader::State::tell_skipped() {
   merger.promise(skipped_watermark_ns);
 }
 
-void Reader::State::load_records(const ChunkHeader& header, std::span<const std::byte> payload,
-                                 ChunkFile::Place place) {
-  auto chunk = merger.spare();
-  if (auto decoded = decoder.decode(payload, header.records, *chunk); !decoded) {
-    return stop(fmt::format("chunk {} at byte {} is damaged: {}; it and what follows was not read",
-                            place.sequence, place.offset, decoded.error()));
+void Reader::State::add_records(LoadedChunk chunk) {
+  for (std::size_t i = 0; i < chunk.records->used; ++i) {
+    unknown += chunk.records->sections[i].unknown;
   }
-  chunks[header.type].add(header);
-  for (std::size_t i = 0; i < chunk->used; ++i) unknown += chunk->sections[i].unknown;
-  merger.add(std::move(chunk));
-  merger.promise(header.watermark_ns);
+  merger.add(std::move(chunk.records));
+  merger.promise(chunk.header.watermark_ns);
   if (merger.sources() > limit::sources) stop("it has more sources than there can be");
 }
 
-void Reader::State::finish_at(const ChunkHeader& header) {
-  const std::uint64_t behind = file.bytes() - file.place().offset;
-  if (behind != 0) {
-    stop(fmt::format("{} bytes follow the end of the recording; they were not read", behind));
+void Reader::State::finish_at(const LoadedChunk& chunk) {
+  if (chunk.bytes_behind != 0) {
+    stop(fmt::format("{} bytes follow the end of the recording; they were not read",
+                     chunk.bytes_behind));
   } else {
     ended = true;
     merger.end();
   }
-  complete = behind == 0;
-  end_ns = header.last_ns;
+  complete = chunk.bytes_behind == 0;
+  end_ns = chunk.header.last_ns;
 }
 
 Reader::Reader(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -225,12 +214,13 @@ Result<Reader> Reader::open(const std::filesystem::path& path, Stretch stretch) 
   if (!machine) return refuse("the description of its machine is damaged");
   file->go_to(first_chunk);
 
-  auto state = std::make_unique<State>(std::move(*file), std::move(*layout));
-  state->machine = std::move(*machine);
+  std::vector<bool> unneeded;
   if (!stretch.whole()) {
-    state->unneeded = unneeded_chunks(state->file, stretch);
-    state->file.go_to(first_chunk);
+    unneeded = unneeded_chunks(*file, stretch);
+    file->go_to(first_chunk);
   }
+  auto state = std::make_unique<State>(std::move(*file), std::move(*layout), std::move(unneeded));
+  state->machine = std::move(*machine);
   return Reader(std::move(state));
 }
 
@@ -273,7 +263,7 @@ const std::map<std::uint16_t, ChunkCount>& Reader::chunks() const {
   return state_->chunks;
 }
 std::uint64_t Reader::file_bytes() const {
-  return state_->file.bytes();
+  return state_->file_bytes;
 }
 
 }  // namespace schedscope::capture
