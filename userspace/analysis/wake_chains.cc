@@ -34,6 +34,9 @@ constexpr std::size_t most_found = 32;    // of which those are chosen
 constexpr std::size_t most_links = 8;     // of a chain
 constexpr std::size_t most_windows = 64;  // that are looked at for one sleep
 constexpr std::size_t most_open = 16;     // sleeps that one thread's next switch decides
+// On average, of all sleeps: where everybody depends on everybody, some are not looked at.
+constexpr std::int64_t windows_a_sleep = 8;
+constexpr std::int64_t most_saved = 8192;  // windows that sleeps with fewer left for others
 
 // A thread's time between two slices: asleep, then runnable.
 struct Absence {
@@ -106,6 +109,9 @@ class WakeChains final : public Pass {
     // Kernel threads wait for work of whoever comes, often out of an interrupt: they depend on
     // none.
     if (setup().timeline->threads()[span.thread].kernel_thread) return;
+    ++sleeps_;
+    windows_left_ = std::min(windows_left_ + windows_a_sleep, most_saved);
+    if (windows_left_ <= 0) return void(++passed_over_);
     look_for({span.thread, waker, span.begin_ns, span.end_ns});
   }
 
@@ -156,6 +162,8 @@ class WakeChains final : public Pass {
   std::vector<Row> rows_;
   std::unordered_map<ThreadIndex, std::vector<Sleep>> open_;
   std::vector<Found> found_;
+  std::int64_t windows_left_ = most_saved;
+  std::uint64_t sleeps_ = 0, passed_over_ = 0;
 };
 
 void WakeChains::look_for(const Sleep& sleep, bool as_it_is) {
@@ -163,6 +171,7 @@ void WakeChains::look_for(const Sleep& sleep, bool as_it_is) {
   s.as_it_is = as_it_is;
   s.now[s.depth++] = sleep.thread;
   search(s, sleep.waker, sleep.begin_ns, sleep.end_ns);
+  windows_left_ -= static_cast<std::int64_t>(s.windows);
   if (s.not_there_yet != no_index) {
     auto& open = open_[s.not_there_yet];
     if (open.size() == most_open) return look_for(sleep, true);
@@ -280,6 +289,10 @@ Finding WakeChains::tell(const Report& report, const Found& found) const {
   if (found.count > 1) {
     text += fmt::format(" The worst of {} such sleeps, with {} together.", found.count,
                         human_ns(found.waited_ns));
+  }
+  if (passed_over_ != 0) {
+    text += fmt::format(" Of {} sleeps {} were not looked at: too many threads wake each other.",
+                        sleeps_, passed_over_);
   }
   return {.kind = "wake_chain",
           .text = std::move(text),

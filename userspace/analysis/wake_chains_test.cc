@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <deque>
+#include <random>
+#include <utility>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 #include "analysis/analysis.h"
@@ -192,25 +197,58 @@ TEST(WakeChains, OnlyWhatTheSleepSawAndIsKnown) {
   }
 }
 
+// A random schedule, as if its ns were so many us.
+Script slow(const Simulation& truth) {
+  Script s;
+  for (std::size_t i = 0; i < truth.script.size(); ++i) {
+    const RecordView r = truth.script[i];
+    if (r.kind() == SCHEDSCOPE_REC_SWITCH) {
+      s.add(r.as<schedscope_switch>()).rec.time_ns *= 10 * us;
+    } else if (r.kind() == SCHEDSCOPE_REC_FORK) {
+      s.add(r.as<schedscope_fork>()).rec.time_ns *= 10 * us;
+    } else {
+      s.add(r.as<schedscope_waking>()).rec.time_ns *= 10 * us;
+    }
+  }
+  return s;
+}
+
 // Wakers that sleep, wake themselves or each other: it ends, and is bounded.
 TEST(WakeChains, AnySchedule) {
   for (unsigned seed = 1; seed <= 100; ++seed) {
-    Simulation truth(seed, 400, seed % 2 == 0);
-    Script slow;  // as if its ns were us
-    for (std::size_t i = 0; i < truth.script.size(); ++i) {
-      const RecordView r = truth.script[i];
-      if (r.kind() == SCHEDSCOPE_REC_SWITCH) {
-        slow.add(r.as<schedscope_switch>()).rec.time_ns *= 10 * us;
-      } else if (r.kind() == SCHEDSCOPE_REC_FORK) {
-        slow.add(r.as<schedscope_fork>()).rec.time_ns *= 10 * us;
-      } else {
-        slow.add(r.as<schedscope_waking>()).rec.time_ns *= 10 * us;
-      }
-    }
-    const auto found = chains(slow, truth.end() * 10 * us);
+    const Simulation truth(seed, 400, seed % 2 == 0);
+    const auto found = chains(slow(truth), truth.end() * 10 * us);
     EXPECT_LE(found.size(), 5U);
-    for (const Finding& f : found) EXPECT_GE(f.for_ns, 100 * us);
+    for (const Finding& f : found) {
+      EXPECT_GE(f.for_ns, 100 * us);
+      EXPECT_FALSE(says(f, "were not looked at")) << f.text;
+    }
   }
+}
+
+// 200 threads on a CPU, nearly all of them asleep; each turn wakes one of those, at random.
+TEST(WakeChains, WhatIsTooMuchToLookAtIsTold) {
+  Script s;
+  std::vector<std::uint32_t> asleep;
+  std::deque<std::uint32_t> ready;
+  for (std::uint32_t tid = 10; tid < 210; ++tid) {
+    s.task(0, tid, SCHEDSCOPE_TASK_BEGIN, 1, "crowd");
+    if (tid % 20 == 0) s.wake(10 * us, tid, 0, SCHEDSCOPE_WAKING_TIMER);
+    tid % 20 == 0 ? ready.push_back(tid) : asleep.push_back(tid);
+  }
+  std::mt19937 random(1);
+  std::uint64_t t = 20 * us;
+  s.to(t, 0, ready.front());
+  for (int turn = 0; turn < 20'000; ++turn, t += 20 * us) {
+    std::uint32_t& woken = asleep[random() % asleep.size()];
+    s.wake(t + 10 * us, woken, ready.front());
+    ready.push_back(std::exchange(woken, ready.front()));
+    ready.pop_front();
+    s.to(t + 20 * us, 0, ready.front(), sleeps);
+  }
+  const auto found = chains(s, t + 100 * us);
+  ASSERT_FALSE(found.empty());
+  EXPECT_TRUE(says(found[0], "were not looked at")) << found[0].text;
 }
 
 }  // namespace
