@@ -77,12 +77,25 @@ static inline bool prio_outranks(int next_prio, int prev_prio)
 	return next == 1 && next_prio < prev_prio;
 }
 
+/*
+ * Whether it was sched_yield() that ended the slice. What somebody else asked for while its thread
+ * was in the call, it most often leaves for on its way out: schedule() looks for that before it
+ * returns from the switch that the call made.
+ */
+static inline bool is_yield(unsigned int flags)
+{
+	const unsigned int not_its_own = SCHEDSCOPE_SWITCH_PREEMPT | SCHEDSCOPE_SWITCH_TICK |
+					 SCHEDSCOPE_SWITCH_WAKEUP;
+
+	return (flags & SCHEDSCOPE_SWITCH_YIELD) && !(flags & not_its_own);
+}
+
 /* Why a slice ended whose thread could have gone on. */
 static inline __u32 runnable_end(unsigned int flags, int prev_prio, int next_prio, bool next_idle)
 {
 	if (flags & SCHEDSCOPE_SWITCH_THROTTLED)
 		return SCHEDSCOPE_END_THROTTLED;
-	if ((flags & SCHEDSCOPE_SWITCH_YIELD) && !(flags & SCHEDSCOPE_SWITCH_PREEMPT))
+	if (is_yield(flags))
 		return SCHEDSCOPE_END_YIELDED;
 	/* Runnable, and yet not allowed to run: its quota or budget is used up. */
 	if (next_idle)

@@ -122,6 +122,9 @@ static void ends(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, end_after(yield, 0, 120, 120), SCHEDSCOPE_END_YIELDED);
 	KUNIT_EXPECT_EQ(test, end_after(yield | preempt | tick, 0, 120, 120),
 			SCHEDSCOPE_END_EXPIRED);
+	KUNIT_EXPECT_EQ(test, end_after(yield | tick, 0, 120, 120), SCHEDSCOPE_END_EXPIRED);
+	KUNIT_EXPECT_EQ(test, end_after(yield | wakeup, 0, 120, 120), SCHEDSCOPE_END_PREEMPTED);
+	KUNIT_EXPECT_EQ(test, end_after(yield | wakeup, 0, 120, 99), SCHEDSCOPE_END_OUTRANKED);
 	KUNIT_EXPECT_EQ(test, end_after(tick, 0, 120, 120), SCHEDSCOPE_END_EXPIRED);
 	KUNIT_EXPECT_EQ(test, end_after(wakeup, 0, 120, 100), SCHEDSCOPE_END_PREEMPTED);
 	KUNIT_EXPECT_EQ(test, end_after(wakeup, 0, 120, 99), SCHEDSCOPE_END_OUTRANKED);

@@ -42,6 +42,7 @@
 #include <linux/uidgid.h>
 
 #include "compat.h"
+#include "ledger_math.h"
 #include "slicepage.h"
 #include "uapi/schedscope.h"
 
@@ -192,7 +193,7 @@ static void slicepage_leave(struct slicepage *page, const struct task_struct *ta
 	write_begin(data);
 	data->slices++;
 	data->involuntary += runnable;
-	data->yielded += runnable && end.flags & SCHEDSCOPE_SWITCH_YIELD;
+	data->yielded += runnable && is_yield(end.flags);
 	data->flags = 0;
 	data->left_ns = 0;
 	write_run(page, task, now);

@@ -161,26 +161,20 @@ TEST_F_TIMEOUT(slice, yields, TIMEOUT)
 {
 	struct schedscope_slicepage before, after;
 	struct rival rival = { .yields = true };
-	__u64 yields = 0, twice = 0, yielded;
+	__u64 yields = 0;
 
 	pin_to(0);
 	rival_start(&rival);
 	page_read(self->page, &before);
 	after = before;
 	do {
-		yielded = after.yielded;
 		sched_yield();
 		yields++;
 		page_read(self->page, &after);
-		twice += after.yielded > yielded + 1;
 	} while (after.yielded < before.yielded + 200);
 	rival_end(&rival);
-	/*
-	 * Not each finds that it is the other's turn; and one that is told to go on its way
-	 * out of the call leaves twice in it (metrics.rst). No more often, and seldom.
-	 */
-	EXPECT_LE(after.yielded - before.yielded, yields + twice);
-	EXPECT_GT(10, twice);
+	/* Not each finds that it is the other's turn. */
+	EXPECT_LE(after.yielded - before.yielded, yields);
 	EXPECT_GE(after.involuntary - before.involuntary, after.yielded - before.yielded);
 
 	rival = (struct rival){ 0 };

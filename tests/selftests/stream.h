@@ -101,8 +101,11 @@ static inline void see_counts(struct seen *seen, const struct schedscope_counts 
 
 static inline void see_slice(struct seen *seen, const struct schedscope_switch *rec)
 {
+	const __u16 not_its_own = SCHEDSCOPE_SWITCH_TICK | SCHEDSCOPE_SWITCH_WAKEUP;
+	__u16 flags = rec->rec.flags;
+
 	seen->watched_switches++;
-	seen->watched_yields += !!(rec->rec.flags & SCHEDSCOPE_SWITCH_YIELD);
+	seen->watched_yields += (flags & SCHEDSCOPE_SWITCH_YIELD) && !(flags & not_its_own);
 	seen->watched_run_ns += rec->rec.time_ns - seen->watched_in_ns[rec->rec.cpu];
 	seen->watched_step_ns += clock_step_ns(rec->clock_step);
 }

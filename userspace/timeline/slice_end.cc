@@ -23,9 +23,14 @@ bool outranks(int next_prio, int prev_prio) {
 
 SliceEnd runnable_end(const schedscope_switch& record) {
   const std::uint16_t flags = record.rec.flags;
-  const bool preempt = (flags & SCHEDSCOPE_SWITCH_PREEMPT) != 0;
+  // What somebody else asked for while it was in the call, it most often leaves for on its way out:
+  // the kernel looks for that before it returns from the switch that the call made.
+  constexpr std::uint16_t not_its_own =
+      SCHEDSCOPE_SWITCH_PREEMPT | SCHEDSCOPE_SWITCH_TICK | SCHEDSCOPE_SWITCH_WAKEUP;
   if ((flags & SCHEDSCOPE_SWITCH_THROTTLED) != 0) return SliceEnd::throttled;
-  if ((flags & SCHEDSCOPE_SWITCH_YIELD) != 0 && !preempt) return SliceEnd::yielded;
+  if ((flags & SCHEDSCOPE_SWITCH_YIELD) != 0 && (flags & not_its_own) == 0) {
+    return SliceEnd::yielded;
+  }
   // The idle task is picked only when nothing in the queue may run: prev is runnable and yet
   // not allowed to, so its group's quota or its own budget is used up.
   if (record.next_tid == 0) return SliceEnd::throttled;
