@@ -27,7 +27,6 @@ bool is_wait(std::uint32_t op) {
 
 std::uint32_t owner_tid(const schedscope_futex& record) {
   const std::uint16_t flags = record.rec.flags;
-  if ((flags & SCHEDSCOPE_FUTEX_NAMESPACE) != 0) return 0;
   const std::uint32_t op = record.op & FUTEX_CMD_MASK;
   if (in_word(op)) {
     return (flags & SCHEDSCOPE_FUTEX_VALUE) != 0 ? record.value & FUTEX_TID_MASK : 0;

@@ -37,7 +37,6 @@ TEST(FutexOwner, OnlyOfWhatLooksLikeAMutex) {
   EXPECT_EQ(unlike([](auto& r) { r.type = 0x40; }), 0U);
   EXPECT_EQ(unlike([](auto& r) { r.op = FUTEX_WAIT_REQUEUE_PI; }), 0U);
   EXPECT_EQ(unlike([](auto& r) { r.rec.flags = SCHEDSCOPE_FUTEX_VALUE; }), 0U);
-  EXPECT_EQ(unlike([](auto& r) { r.rec.flags |= SCHEDSCOPE_FUTEX_NAMESPACE; }), 0U);
 }
 
 TEST(FutexOwner, InTheWord) {
@@ -115,6 +114,43 @@ TEST(FutexTimeline, OwnerOnlyOfTheSameProcessAndAlive) {
   EXPECT_EQ(futex_of(owned_by(9, 7)).owner, no_index);  // nobody
   EXPECT_EQ(futex_of(owned_by(7, 7)).owner, no_index);  // itself
   EXPECT_EQ(futex_of(owned_by(9, 7)).word, 0x1000U);
+}
+
+// Thread 7 is 1 in its pid namespace, and its process has another thread there, 8, which is 2.
+TEST(FutexTimeline, OwnerInAPidNamespace) {
+  const auto owned = [](std::uint32_t owner, bool exits, std::uint32_t other_pid = 7) {
+    Script s;
+    const auto in_namespace = [&](std::uint32_t tid, std::uint32_t ns_tid) {
+      auto record = make_record<schedscope_namespace>(SCHEDSCOPE_REC_NAMESPACE, 0);
+      record.tid = tid;
+      record.ns_tid = ns_tid;
+      record.ns_id = 4026532501;
+      s.add(record);
+    };
+    s.task(0, 2, SCHEDSCOPE_TASK_BEGIN, 1).pid = 7;  // of the first namespace
+    s.task(0, 7, SCHEDSCOPE_TASK_BEGIN, 1).pid = 7;
+    in_namespace(7, 1);
+    s.task(0, 8, SCHEDSCOPE_TASK_BEGIN, 1).pid = other_pid;
+    in_namespace(8, 2);
+    s.wake(2, 8);
+    s.to(2, 0, 8);
+    s.to(5, 0, 0, exits ? dies : sleeps);
+    s.wake(10, 7);
+    s.to(10, 0, 7);
+    s.futex(20, 0, 7, 0x1000, owner).rec.flags |= SCHEDSCOPE_FUTEX_NAMESPACE;
+    s.to(20, 0, 0, sleeps_in(202));
+    s.wake(50, 7);
+    s.to(60, 0, 7);
+    s.to(70, 0, 0, sleeps);
+    const Futex futex = futex_of(s);
+    EXPECT_EQ(futex.word, 0x1000U);
+    return futex.owner == no_index ? 0 : Told(s, 100).timeline.threads()[futex.owner].tid;
+  };
+  EXPECT_EQ(owned(2, false), 8U);
+  EXPECT_EQ(owned(2, true), 0U);
+  EXPECT_EQ(owned(2, false, 8), 0U);  // of another process
+  EXPECT_EQ(owned(1, false), 0U);     // itself
+  EXPECT_EQ(owned(8, false), 0U);     // its tid elsewhere
 }
 
 // A futex whose switch was lost is not that of a later one.

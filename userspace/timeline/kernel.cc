@@ -204,6 +204,7 @@ void KernelTimeline::depart(ThreadIndex prev, const Departure& departure, std::u
     thread.gone_ns = t;
     track.place = Place::gone;
     if (by_tid_.find(thread.tid) == prev) by_tid_.erase(thread.tid);
+    forget_ns_tid(prev);
     if (track.carrier) carrier_sink_->carrier_gone(prev, t);
     return;
   }
@@ -250,10 +251,12 @@ void KernelTimeline::on_futex(const schedscope_futex& record) {
   cpu.futex = {.word = record.word};
   const ThreadIndex thread = by_tid_.find(record.tid);
   const std::uint32_t tid = owner_tid(record);
-  const ThreadIndex owner = tid != 0 && tid != record.tid ? by_tid_.find(tid) : no_index;
-  if (thread == no_index || owner == no_index) return;
-  const bool same = threads_[owner].pid != 0 && threads_[owner].pid == threads_[thread].pid;
-  if (same && tracks_[owner].place != Place::gone) cpu.futex.owner = owner;
+  if (thread == no_index || tid == 0 || threads_[thread].pid == 0) return;
+  const std::uint32_t pid = threads_[thread].pid;
+  const bool in_namespace = (record.rec.flags & SCHEDSCOPE_FUTEX_NAMESPACE) != 0;
+  const ThreadIndex owner = in_namespace ? by_ns_tid_.find({pid, tid}) : by_tid_.find(tid);
+  if (owner == no_index || owner == thread || threads_[owner].pid != pid) return;
+  if (tracks_[owner].place != Place::gone) cpu.futex.owner = owner;
 }
 
 // Stands right before the switch that ends what it is of, or tells of a part of that.

@@ -145,6 +145,7 @@ class KernelTimeline {
   }
   ThreadIndex create(std::uint32_t tid, std::uint64_t t);
   void supersede(ThreadIndex old, std::uint64_t t);
+  void forget_ns_tid(ThreadIndex thread);
   void be_born(ThreadIndex thread, State state, std::uint64_t t);
   void learn(ThreadIndex index, const schedscope_task& record, std::uint64_t t);
   void read_place(ThreadIndex index, const schedscope_task& record);
@@ -218,6 +219,7 @@ class KernelTimeline {
   std::vector<Track> tracks_;
   std::vector<Cpu> cpus_;
   TidMap by_tid_;
+  ProcessKeyMap by_ns_tid_;  // a process's threads, by their tids in its own pid namespace
   Gaps gaps_;
   std::unordered_map<ThreadIndex, Slice> held_;
   std::unordered_map<ThreadIndex, Futex> futexes_;

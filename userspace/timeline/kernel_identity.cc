@@ -274,10 +274,17 @@ void KernelTimeline::learn(ThreadIndex index, const schedscope_task& record, std
 void KernelTimeline::on_namespace(const schedscope_namespace& record) {
   const ThreadIndex index = by_tid_.find(record.tid);
   if (index == no_index) return;
+  forget_ns_tid(index);
   Thread& thread = threads_[index];
   thread.ns_tid = record.ns_tid;
   thread.ns_pid = record.ns_pid;
   thread.ns_id = record.ns_id;
+  if (thread.pid != 0) by_ns_tid_.set({thread.pid, thread.ns_tid}, index);
+}
+
+void KernelTimeline::forget_ns_tid(ThreadIndex thread) {
+  const ProcessKey key{threads_[thread].pid, threads_[thread].ns_tid};
+  if (key.id != 0 && by_ns_tid_.find(key) == thread) by_ns_tid_.erase(key);
 }
 
 ThreadIndex KernelTimeline::adopt_carrier(std::uint32_t tid, std::uint64_t t) {
