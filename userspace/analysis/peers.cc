@@ -46,16 +46,16 @@ void Peers::fold(std::vector<Entry>& entries, Entry& others) {
   entries.erase(kept, entries.end());
 }
 
-std::uint64_t& Peers::count_other(timeline::ThreadIndex peer) {
+std::uint64_t& Peers::count_other(timeline::ThreadIndex peer, std::uint64_t times) {
   if (Entry* entry = find(peer); entry != nullptr) {
-    ++entry->count;
+    entry->count += times;
     return entry->ns;
   }
   if (entries_.size() == room) {
     fold(entries_, others_);
     places_.clear();
   }
-  entries_.push_back({.peer = peer, .count = 1});
+  entries_.push_back({.peer = peer, .count = times});
   if (!places_.empty()) {
     place(entries_.size() - 1);
   } else if (entries_.size() > few) {

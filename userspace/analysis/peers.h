@@ -22,14 +22,19 @@ class Peers {
   static constexpr timeline::ThreadIndex others = 0xfffffffd;
   static constexpr std::size_t most = 64;
 
-  // Counts one more; returns where its time is to be added, valid until the next call.
-  std::uint64_t& count(timeline::ThreadIndex peer) {
+  // Counts one more, or so many; returns where their time is to be added, valid until the next
+  // call.
+  std::uint64_t& count(timeline::ThreadIndex peer, std::uint64_t times = 1) {
     // Most often it is the one that it was before.
     if (places_.empty() && !entries_.empty() && entries_.front().peer == peer) {
-      ++entries_.front().count;
+      entries_.front().count += times;
       return entries_.front().ns;
     }
-    return count_other(peer);
+    return count_other(peer, times);
+  }
+  void count_others(std::uint64_t times, std::uint64_t ns) {
+    others_.count += times;
+    others_.ns += ns;
   }
 
   // The `top` first ones by time or by count, and "others" where some were folded.
@@ -53,7 +58,7 @@ class Peers {
   // What tells most others apart without a look at their entries, which lie far away.
   static constexpr unsigned tag_bits = 0xff00;
   static unsigned tag(timeline::ThreadIndex peer) { return (peer * 0x9e3779b1U >> 8) & tag_bits; }
-  std::uint64_t& count_other(timeline::ThreadIndex peer);
+  std::uint64_t& count_other(timeline::ThreadIndex peer, std::uint64_t times);
   [[nodiscard]] Entry* find(timeline::ThreadIndex peer);
   void place(std::size_t entry);
   static void fold(std::vector<Entry>& entries, Entry& others);

@@ -6,75 +6,20 @@
 // thread's next switch away; so is in which CPU's queue a thread was. What neither tells stays
 // apart: the parts of a wait add up to it.
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "analysis/passes.h"
 #include "analysis/peers.h"
 #include "analysis/queue.h"
+#include "analysis/stays.h"
 
 namespace schedscope::analysis {
 namespace {
 
-// Somebody's uninterrupted time on a CPU; it ends where the next one begins.
-struct Stay {
-  std::uint64_t begin_ns;
-  std::uint32_t tid;             // 0: idle
-  timeline::ThreadIndex thread;  // known when it leaves
-  bool known;                    // not in a gap
-};
-
-// The latest of one CPU, the oldest first; what came before them is forgotten.
-class Stays {
- public:
-  [[nodiscard]] std::size_t size() const { return end_ - begin_; }
-  [[nodiscard]] bool empty() const { return begin_ == end_; }
-  [[nodiscard]] Stay& back() { return ring_[(end_ - 1) & mask_]; }
-  [[nodiscard]] const Stay& operator[](std::size_t i) const { return ring_[(begin_ + i) & mask_]; }
-
-  void push(const Stay& stay) {
-    if (size() > mask_) make_room();
-    ++end_;
-    back() = stay;
-  }
-  void pop() { --end_; }
-
-  // The last one that began no later, else the first; a wait is told of soon after it, so from the
-  // end, in ever longer steps.
-  [[nodiscard]] std::size_t find(std::uint64_t at_ns) const {
-    std::size_t low = size(), high = size();
-    for (std::size_t step = 1; low != 0; step *= 2) {
-      low = low > step ? low - step : 0;
-      if ((*this)[low].begin_ns <= at_ns) break;
-      high = low;
-    }
-    // What lies behind `low` and before `high` is not known yet.
-    while (high - low > 1) {
-      const std::size_t middle = low + (high - low) / 2;
-      ((*this)[middle].begin_ns <= at_ns ? low : high) = middle;
-    }
-    return low;
-  }
-
- private:
-  static constexpr std::size_t most = 1 << 16;
-
-  void make_room() {
-    if (size() == most) {
-      ++begin_;
-      return;
-    }
-    std::vector<Stay> larger(2 * ring_.size());
-    for (std::size_t i = 0; i < size(); ++i) larger[i] = (*this)[i];
-    end_ = size();
-    begin_ = 0;
-    ring_ = std::move(larger);
-    mask_ = ring_.size() - 1;
-  }
-
-  std::vector<Stay> ring_ = std::vector<Stay>(64);  // a power of two of them
-  std::size_t mask_ = 63;
-  std::size_t begin_ = 0, end_ = 0;
-};
+// Of a long wait, who had less than this part of it in a whole block of stays is one of the others:
+// in a queue of hundreds, each waits for all of them.
+constexpr std::uint64_t least_part = 256;
 
 class WaitsBehind final : public Pass {
  public:
@@ -118,7 +63,10 @@ class WaitsBehind final : public Pass {
   void gap(const schedscope_lost& record, std::uint64_t t);
   void move(timeline::ThreadIndex thread, std::uint64_t t, std::uint32_t cpu);
   void split(Row& row, std::uint16_t cpu, std::uint64_t begin, std::uint64_t end);
-  [[nodiscard]] bool is_known(const Stay& stay, timeline::ThreadIndex who) const;
+  [[nodiscard]] std::uint64_t behind_block(Row& row, Stays& stays, std::size_t i,
+                                           std::uint64_t least_ns);
+  [[nodiscard]] std::optional<timeline::ThreadIndex> who_had(const Stay& stay,
+                                                             timeline::ThreadIndex thread) const;
 
   [[nodiscard]] timeline::ThreadIndex find(std::uint32_t tid) const {
     return tid == 0 ? timeline::no_index : setup().timeline->find(tid);
@@ -186,35 +134,61 @@ void WaitsBehind::move(timeline::ThreadIndex thread, std::uint64_t t, std::uint3
   if (thread != timeline::no_index) at(rows_, thread).queue.move(t, cpu);
 }
 
-// Whether nobody else can have been there. Of threads that are not selected not all switches are
-// recorded, nor of the idle task then.
-bool WaitsBehind::is_known(const Stay& stay, timeline::ThreadIndex who) const {
-  if (!stay.known) return false;
-  if (stay.tid == 0) return all_;
-  return who != timeline::no_index && (all_ || !setup().timeline->threads()[who].bystander);
+// Who was there, if nobody else can have been. Of threads that are not selected not all switches
+// are recorded, nor of the idle task then.
+std::optional<timeline::ThreadIndex> WaitsBehind::who_had(const Stay& stay,
+                                                          timeline::ThreadIndex thread) const {
+  if (!stay.known) return std::nullopt;
+  if (stay.tid == 0) return all_ ? std::optional(Peers::idle) : std::nullopt;
+  const bool told =
+      thread != timeline::no_index && (all_ || !setup().timeline->threads()[thread].bystander);
+  return told ? std::optional(thread) : std::nullopt;
 }
 
 void WaitsBehind::split(Row& row, std::uint16_t cpu, std::uint64_t begin, std::uint64_t end) {
   std::uint64_t left = end - begin;
   if (cpu < cpus_.size()) {
-    const Stays& stays = cpus_[cpu];
+    Stays& stays = cpus_[cpu];
     const std::size_t size = stays.size();
     std::uint64_t from = begin;
-    for (std::size_t i = stays.find(begin); i < size && from < end; ++i) {
+    for (std::size_t i = stays.find(begin); i < size && from < end;) {
       const Stay& stay = stays[i];
-      const bool open = i + 1 == size;
+      if (stay.begin_ns >= from && stays.is_block(i) && stays[i + Stays::block].begin_ns <= end) {
+        from = stays[i + Stays::block].begin_ns;
+        left -= behind_block(row, stays, i, (end - begin) / least_part);
+        i += Stays::block;
+        continue;
+      }
+      const bool open = ++i == size;
       from = std::max(from, stay.begin_ns);
-      const std::uint64_t to = open ? end : std::min(end, stays[i + 1].begin_ns);
+      const std::uint64_t to = open ? end : std::min(end, stays[i].begin_ns);
       if (from >= to) continue;
-      const timeline::ThreadIndex who = open ? find(stay.tid) : stay.thread;
-      if (is_known(stay, who)) {
-        row.peers.count(stay.tid == 0 ? Peers::idle : who) += to - from;
+      if (const auto who = who_had(stay, open ? find(stay.tid) : stay.thread)) {
+        row.peers.count(*who) += to - from;
         left -= to - from;
       }
       from = to;
     }
   }
   row.unknown_ns += left;
+}
+
+// A whole block of stays in a wait; returns how much of it is known.
+std::uint64_t WaitsBehind::behind_block(Row& row, Stays& stays, std::size_t i,
+                                        std::uint64_t least_ns) {
+  const StaysSum& sum = stays.sum(i, [&](const Stay& stay) { return who_had(stay, stay.thread); });
+  std::uint64_t known = sum.others.ns;
+  row.peers.count_others(sum.others.count, sum.others.ns);
+  for (const auto& [who, count, ns] : sum.first) {
+    if (count == 0) break;
+    known += ns;
+    if (ns < least_ns) {
+      row.peers.count_others(count, ns);
+    } else {
+      row.peers.count(who, count) += ns;
+    }
+  }
+  return known;
 }
 
 }  // namespace

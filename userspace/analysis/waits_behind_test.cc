@@ -135,6 +135,41 @@ TEST(WaitsBehind, EachOfThousands) {
   EXPECT_EQ(behind(analyse(s, t + 1), 7), "9:3000 8:2007 ?:0");
 }
 
+// 200 threads, 100 to 299, take turns of 10; 7 waits for 1,000 of them. Who had a long one, or
+// many, is told of; those that had a 256th of the wait and less are others.
+TEST(WaitsBehind, AQueueOfHundreds) {
+  for (const bool gap : {false, true}) {
+    Script s;
+    s.wake(10, 7);
+    s.to(10, 0, 7);
+    s.wake(20, 100, 7);
+    s.to(20, 0, 100, preempted_by(100));
+    std::uint64_t t = 20;
+    for (std::uint32_t i = 1; i <= 1000; ++i) {
+      t += i == 500 ? 2000 : 10;
+      if (gap && i == 700) s.lost(0, t - 15, t - 1);
+      s.to(t, 0, i % 4 == 3 ? 8 : 100 + i % 200, ticked);
+    }
+    s.to(t += 10, 0, 7, ticked);
+    s.to(t += 10, 0, 0, sleeps);
+    const Report report = analyse(s, t + 1);
+    const auto text = behind(report, 7);
+    if (!gap) {
+      EXPECT_TRUE(text.starts_with("8:4490 ")) << text;  // one of 2,000 among them
+      EXPECT_NE(text.find("(others):"), std::string::npos) << text;
+      EXPECT_TRUE(text.ends_with("?:0")) << text;
+    }
+    for (const ThreadReport& thread : report.threads) {
+      std::uint64_t sum = thread.waited_behind_unknown_ns, count = 0;
+      for (const Peer& peer : thread.waited_behind) sum += peer.ns, count += peer.count;
+      EXPECT_EQ(sum, thread.wait_ns) << thread.who.tid;
+      if (thread.who.tid == 7 && !gap) {
+        EXPECT_EQ(count, 1001U);
+      }
+    }
+  }
+}
+
 TEST(WaitsBehind, AlwaysAddsUpToTheWait) {
   std::mt19937_64 rng(5);
   for (int round = 0; round < 200; ++round) {
