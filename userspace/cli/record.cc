@@ -37,6 +37,13 @@ void say(const collect::Outcome& outcome) {
   fmt::print(stderr, "schedscope: {} records in {}, {} lost; {} in {}\n", outcome.records,
              human_ns(span_ns), outcome.lost, human_bytes(outcome.file_bytes),
              outcome.file.string());
+  if (outcome.ring_full != 0) {
+    fmt::print(
+        stderr,
+        "schedscope: {} of them since the rings were full before it was the recorder's turn: "
+        "give --ring more bytes, or the recorder --realtime 1\n",
+        outcome.ring_full);
+  }
   if (!outcome.trigger.empty()) fmt::print(stderr, "schedscope: because: {}\n", outcome.trigger);
   if (!outcome.warning.empty()) fmt::print(stderr, "schedscope: {}\n", outcome.warning);
   if (!outcome.command_status) return;
@@ -179,6 +186,9 @@ void add_record(CLI::App& app, Run& run) {
       "Only histograms of slices and waits, counted in the kernel; beside --flight, too");
   verb->add_option("--ring", options.ring_bytes, "Bytes of each CPU's ring, a power of two")
       ->transform(CLI::AsSizeValue(false));
+  verb->add_option("--realtime", options.realtime,
+                   "Have the recorder run before all fair threads: its SCHED_FIFO priority")
+      ->check(CLI::Range(1, 99));
   verb->add_flag("--stacks", options.stacks,
                  "With where each thread goes to sleep: its stacks, in the kernel and outside");
   verb->add_flag("-a,--all", options.whole_machine,

@@ -57,6 +57,7 @@ struct Options {
       command;                   // recorded with its children, unless other things are selected too
   bool whole_machine = false;    // with a command: record everything while it runs
   std::uint64_t ring_bytes = 0;  // of each CPU, power of two; 0: the default
+  int realtime = 0;              // priority of the recorder among real-time threads; 0: it is none
   bool stacks = false;           // with where threads go to sleep
   int command_stdout = -1;       // where the command's stdout goes; -1: ours
   // Of a flight recorder: a file was written, and recording goes on.
@@ -70,8 +71,9 @@ struct Outcome {
   std::filesystem::path file;
   std::string trigger;  // why what a flight recorder keeps was written before the end; else ""
   std::uint64_t start_ns = 0, end_ns = 0;
-  std::uint64_t records = 0;  // kept
-  std::uint64_t lost = 0;     // all causes
+  std::uint64_t records = 0;    // kept
+  std::uint64_t lost = 0;       // all causes,
+  std::uint64_t ring_full = 0;  // and this one
   std::uint64_t file_bytes = 0;
   std::optional<int> command_status;  // as from waitpid
   bool interrupted = false;           // SIGINT or SIGTERM ended it

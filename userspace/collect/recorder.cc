@@ -95,6 +95,7 @@ void Recorder::keep(std::uint64_t source, RecordView record) {
   if (record.kind() == SCHEDSCOPE_REC_LOST) {
     const auto& lost = record.as<schedscope_lost>();
     outcome_.lost += lost.count;
+    if (lost.cause == SCHEDSCOPE_LOST_RING_FULL) outcome_.ring_full += lost.count;
     if (!record.second() && record.cpu() != SCHEDSCOPE_CPU_NONE) told_lost_ += lost.count;
   }
   if (record.kind() == SCHEDSCOPE_REC_TASK) {
