@@ -404,7 +404,7 @@ TEST_F_TIMEOUT(ends, throttled, TIMEOUT)
 	ASSERT_EQ(0, syscall(SYS_sched_setattr, (pid_t)worker.tid, &budget, 0));
 	ASSERT_TRUE(change_begin(self->fd, worker.tid, &change));
 	/* Where a busy host lets time pass, periods go by in which the thread was not there. */
-	for (int tries = 0; tries < 10 && change.ends[SCHEDSCOPE_END_THROTTLED] <= 5; tries++) {
+	for (int tries = 0; tries < 40 && change.ends[SCHEDSCOPE_END_THROTTLED] <= 5; tries++) {
 		worker_work(&worker);
 		worker_wait(&worker);
 		ASSERT_TRUE(change_end(self->fd, worker.tid, &change));
