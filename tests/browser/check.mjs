@@ -100,6 +100,41 @@ function addsUp(list) {
   }
 }
 
+// What each row of a table says, by the keys of its columns: numbers exact.
+const rows = (page, table) => page.$$eval(`#${table} tbody tr`, (lines) => lines.map((line) =>
+  Object.fromEntries([...line.cells].map((cell) => [cell.dataset.key, cell.dataset.value ?? cell.textContent]))));
+
+async function allRows(page, table) {
+  const more = page.locator(`#${table} > p button`);
+  while (await more.count() > 0) await more.click();
+  return rows(page, table);
+}
+
+const detailFacts = async (page) => Object.fromEntries(await page.$$eval("#details dl.facts dt", (terms) => terms.map((term) =>
+  [term.textContent, { text: term.nextSibling.textContent, title: term.nextSibling.querySelector("[title]")?.title }])));
+
+const path = report.critical_path;
+const pageSegments = 10_000;
+const pathName = (index) => nameOf(path.threads.find((thread) => thread.index === index) ?? report.threads.find((thread) => thread.index === index));
+const length = (segment) => segment.end_ns - segment.begin_ns;
+// Those that the page has: the longest, of equal ones the first, in the order of time.
+const keptSegments = () => path.segments.map((segment, i) => ({ ...segment, i })).sort((a, b) => length(b) - length(a) || a.i - b.i)
+  .slice(0, pageSegments).sort((a, b) => a.i - b.i);
+
+function humanNs(ns) {
+  for (const [unit, name] of [[1e9, "s"], [1e6, "ms"], [1e3, "µs"]]) if (ns >= unit * 0.99995) return `${(ns / unit).toPrecision(4)} ${name}`;
+  return `${ns} ns`;
+}
+
+function whatOf({ state, cause, cpu, behind }) {
+  if (cause !== undefined) return cause === "unknown" ? `${state}, unknown what for` : `${state}, ended by ${cause === "timer" ? "the" : "an"} ${cause}`;
+  if (state === "run") return `run on CPU ${cpu}`;
+  if (state !== "wait") return state;
+  const place = `wait${cpu === undefined ? "" : ` for CPU ${cpu}`}, `;
+  if (behind === undefined) return `${place}unknown behind whom`;
+  return `${place}${humanNs(behind.ns)} of it ${behind.index === undefined ? "idle" : `behind ${pathName(behind.index)}`}`;
+}
+
 const page = await open(1280, "light");
 
 await test("the tables hold the numbers of the JSON", async () => {
@@ -198,7 +233,7 @@ await test("hovering and clicking a stretch tells of it", async () => {
 await test("the filter narrows lanes and tables", async () => {
   const thread = report.threads.find((one) => one.comm !== undefined);
   await page.keyboard.press("/");
-  await page.keyboard.type(String(thread.tid));
+  await page.keyboard.type(nameOf(thread));
   const names = await page.$$eval('#threads td[data-key="name"]', (cells) => cells.map((cell) => cell.textContent));
   if (!names.includes(`${thread.comm}/${thread.tid}`) || names.length >= report.threads.length) throw new Error(`filtered to ${names}`);
   await page.keyboard.press("Escape");
@@ -331,6 +366,124 @@ await test("a thread leads to its cgroup, and tells its tid in its namespace", a
   if (thread.cgroup_id !== undefined && group?.open !== "true") throw new Error("its cgroup is not open");
   await page.keyboard.press("g");
   await page.keyboard.press("Escape");
+});
+
+await test("interrupts are columns of threads and CPUs, and facts of a thread", async () => {
+  await page.click('#threads button[data-key="irq_ns"]');
+  const shown = [...report.threads].sort((a, b) => b.irq_ns - a.irq_ns).slice(0, 100);
+  same(await column(page, "threads", "irq_ns"), shown.map((thread) => thread.irq_ns), "irq_ns of threads");
+  same((await column(page, "threads", "softirq_ns")).sort((a, b) => a - b), shown.map((thread) => thread.softirq_ns).sort((a, b) => a - b), "softirq_ns of threads");
+  const cpus = [...report.cpus].sort((a, b) => a.cpu - b.cpu);
+  for (const key of ["irq_ns", "softirq_ns", "idle_irq_ns", "idle_softirq_ns", "interrupts_unknown_ns"]) {
+    if (cpus.every((cpu) => cpu[key] === 0)) same(await page.locator(`#cpus td[data-key="${key}"]`).count(), 0, `cells of ${key}, which is 0`);
+    else same(await column(page, "cpus", key), cpus.map((cpu) => cpu[key]), `${key} of CPUs`);
+  }
+  const thread = report.threads.find((one) => one.softirqs > 0 && one.interrupts_unknown_ns > 0);
+  await choose(page, thread);
+  const facts = await detailFacts(page);
+  same([facts["hard interrupts"], facts.softirqs, facts["interrupts not known"]].map(({ title }) => String(exactly(title))),
+    [thread.irq_ns, thread.softirq_ns, thread.interrupts_unknown_ns].map(String), "its times");
+  same([facts["hard interrupts"], facts.softirqs].map(({ text: told }) => told.split(" in ")[1]), [thread.irqs, thread.softirqs].map((count) => count.toLocaleString("en")), "its counts");
+  await page.keyboard.press("Escape");
+  await page.click('#threads button[data-key="run_ns"]');
+});
+
+await test("a fair thread's details have its virtual times, negative ones too", async () => {
+  const thread = report.threads.find(({ eevdf }) => eevdf?.custom_slice && eevdf.lag_in.least_ns < 0 && eevdf.past_deadline > 0);
+  const { eevdf } = thread;
+  await choose(page, thread);
+  same(await page.locator("#details h4", { hasText: "EEVDF" }).count(), 1, "headings");
+  const facts = await detailFacts(page);
+  const range = (name) => facts[name].title.split(" … ").map((title) => Number(exactly(title)));
+  same(range("lag in"), [eevdf.lag_in.least_ns, eevdf.lag_in.most_ns], "lag in");
+  same(range("lag out"), [eevdf.lag_out.least_ns, eevdf.lag_out.most_ns], "lag out");
+  if (!/^−[\d.]+ (µs|ms) … [\d.]+ (µs|ms)$/.test(facts["lag in"].text)) throw new Error(`lag in is shown as ${facts["lag in"].text}`);
+  same(range("slice"), [eevdf.slice_min_ns, eevdf.slice_max_ns], "slice");
+  same(facts.slice.text.endsWith(" own"), true, "its own slice is said");
+  for (const [name, ns] of [["virtual", eevdf.vruntime_ns], ["lag in p99 ≤", eevdf.lag_in.p99_ns], ["lag out p99 ≤", eevdf.lag_out.p99_ns]]) same(Number(exactly(facts[name].title)), ns, name);
+  for (const [name, count] of [["past deadline", eevdf.past_deadline], ["before", eevdf.before_deadline], ["protected", eevdf.left_protected], ["delayed", eevdf.delayed]]) {
+    same(Number(facts[name]?.text.replace(/\D/g, "") ?? 0), count, name);
+  }
+  await page.keyboard.press("Escape");
+  const other = report.threads.find(({ eevdf: its }) => its?.custom_slice === false);
+  await choose(page, other);
+  same((await detailFacts(page)).slice.text.endsWith(" own"), false, "a slice that is not its own");
+  await page.keyboard.press("Escape");
+});
+
+await test("the critical path adds up as in the JSON, or is absent", async () => {
+  same(await page.isHidden("#path-section"), path === undefined, "no path");
+  if (path === undefined) return;
+  same(await text(page, "#path-title"), `Critical path of ${pathName(path.index)}`, "the title");
+  const note = await text(page, "#path-note"), all = path.segments.length + path.segments_left_out;
+  const whole = path.to_ns - path.from_ns;
+  if (!note.includes(`Adds up in ${all.toLocaleString("en")} segments: ${whole.toLocaleString("en")} ns.`)) throw new Error(`it says ${note}`);
+  const shown = await allRows(page, "path-threads");
+  same(shown.map((row) => [row.thread, row.ns]), path.threads.map((row) => [pathName(row.index), String(row.ns)]), "the threads");
+  same(shown.map((row) => [row.run_ns ?? "0", row.wait_ns ?? "0", row.timer ?? "0", row.interrupt ?? "0", row.slept ?? "0", row.block_ns ?? "0", row.unknown_ns ?? "0"]),
+    path.threads.map((row) => [row.run_ns, row.wait_ns, row.sleep_by.timer, row.sleep_by.interrupt, row.sleep_by.unknown, row.block_ns, row.unknown_ns].map(String)), "their times");
+  same(String(total(shown, "ns")), String(whole), "their sum");
+  const behind = path.waited_behind.map((peer) => [peer.tid === 0 ? peer.comm : nameOf(peer), peer.ns]);
+  if (path.waited_behind_unknown_ns > 0) behind.push(["unknown", path.waited_behind_unknown_ns]);
+  behind.sort((a, b) => b[1] - a[1]);
+  same((await allRows(page, "path-behind")).map((row) => [row.thread, row.ns]), behind.map(([name, ns]) => [name, String(ns)]), "whom it waited behind");
+});
+
+await test("its longest segments are listed, and what is left out is counted", async () => {
+  if (path === undefined) return;
+  const kept = keptSegments();
+  const left = path.segments.length - kept.length;
+  const note = await text(page, "#path-note");
+  same(/([\d,]+) more, .* left out/.exec(note)?.[1], left > 0 ? left.toLocaleString("en") : undefined, "left out");
+  same(await text(page, "#path-segments-title"), left > 0 ? `The ${kept.length.toLocaleString("en")} longest segments` : "Segments", "the heading");
+  const shown = await rows(page, "path-segments");
+  const expected = [...kept].sort((a, b) => length(b) - length(a)).slice(0, 10);
+  same(shown.map((row) => [row.at, row.ns, row.thread, row.what]),
+    expected.map((segment) => [String(segment.begin_ns - report.capture.start_ns), String(length(segment)), pathName(segment.index), whatOf(segment)]), "the longest first");
+  await page.click('#path-segments button[data-key="at"]');
+  same((await rows(page, "path-segments")).map((row) => row.at), kept.slice(0, 10).map((segment) => String(segment.begin_ns - report.capture.start_ns)), "by time");
+  await page.click('#path-segments button[data-key="what"]');
+  const first = kept.map(whatOf).sort((a, b) => a.localeCompare(b))[0];
+  same((await rows(page, "path-segments"))[0].what, first, "by what");
+  await page.click('#path-segments button[data-key="ns"]');
+});
+
+await test("a segment leads to its place, and a thread of the path to itself", async () => {
+  if (path === undefined) return;
+  const longest = [...keptSegments()].sort((a, b) => length(b) - length(a))[0];
+  // Selected and in sight already: what then changes the picture is the jump.
+  await page.locator("#path-segments tbody tr:first-child td[data-key=thread] button").click();
+  const before = await picture(page);
+  await page.locator("#path-segments tbody tr:first-child td[data-key=at] button").click();
+  same(await text(page, "#details h3"), pathName(longest.index), "the selected thread");
+  if (await picture(page) === before) throw new Error("the timeline did not move");
+  await page.keyboard.press("Escape");
+  await page.locator("#path-threads tbody button").first().click();
+  same(await text(page, "#details h3"), pathName(path.threads[0].index), "the thread of the first row");
+  same(await page.$$eval("#path-threads tr.selected", (lines) => lines.length), 1, "marked rows");
+  await page.fill("#search", pathName(path.threads[0].index));
+  same((await rows(page, "path-threads")).map((row) => row.thread), [pathName(path.threads[0].index)], "what the filter leaves");
+  await page.fill("#search", "");
+  await page.keyboard.press("Escape");
+  await page.evaluate(() => document.activeElement.blur());
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("0");
+});
+
+await test("of a path that does not add up it is said aloud, and times beyond doubles keep their lengths", async () => {
+  if (path === undefined) return;
+  const altered = join(profile, "altered-path.html");
+  const source = await readFile(html, "utf8");
+  const unknown = `"waited_behind_unknown_ns":${path.waited_behind_unknown_ns},"segments"`;
+  for (const before of [unknown, '"adds_up":true']) if (source.split(before).length !== 2) throw new Error(`${before} is not in the page once`);
+  const shift = 9007199254740993n - BigInt(path.from_ns);
+  await writeFile(altered, source.replace(unknown, '"waited_behind_unknown_ns":12345,"segments"').replace('"adds_up":true', '"adds_up":false')
+    .replace(/"(begin|end|from|to)_ns":(\d{9,})/g, (_, key, ns) => `"${key}_ns":${BigInt(ns) + shift}`));
+  const other = await open(1280, "light", altered);
+  if (!(await text(other, "#path-note .bad")).startsWith("DOES NOT ADD UP")) throw new Error("it is not said");
+  same((await allRows(other, "path-behind")).find((row) => row.thread === "unknown")?.ns, "12345", "behind whom is unknown");
+  same((await column(other, "path-segments", "ns")), [...keptSegments()].map(length).sort((a, b) => b - a).slice(0, 10), "the lengths");
+  await other.close();
 });
 
 await test("findings lead to their place", async () => {

@@ -2,7 +2,8 @@
 // page-sample [--gap] [--seconds S] [--threads N] OUT: writes a made-up capture that has something
 // of everything a report can show: spinners, sleepers, blockers, a ping-pong pair, threads that
 // fight for a lock, carriers of user threads, exits, cgroups and a move from one to another, a pid
-// namespace, stacks, names that try to break out of the page and, with --gap, a loss.
+// namespace, stacks, interrupts, virtual times, names that try to break out of the page and, with
+// --gap, a loss.
 #include <linux/futex.h>
 #include <sys/syscall.h>
 
@@ -57,6 +58,8 @@ struct Thread {
   std::uint64_t burst_ns = 0;  // what it still wants to run
   std::uint64_t switches = 100, run_ns = 0;
   std::uint64_t on_since = 0;
+  std::uint32_t request_ns = slice_ns;
+  std::uint64_t vruntime = 0, deadline = 0;
   std::size_t peer = 0;   // ping: whom it wakes
   std::size_t fiber = 0;  // carrier: its current one, 0 none
   std::uint64_t cgroup_id = 0;
@@ -68,6 +71,8 @@ struct Cpu {
   int current = -1;
   std::uint64_t token = 0;
   std::deque<std::size_t> queue;
+  std::uint64_t since = start_ns;      // what is on it
+  std::uint64_t vruntime = 1000 * ms;  // of its queue
   std::uint64_t produced = 0, lost = 0, switches = 0, idle_switches = 50;
 };
 
@@ -110,7 +115,7 @@ class Sample {
   void people(int extra) {
     cgroup_ = &service;
     add(100, 100, "spinner", Kind::spinner, 0, true);
-    add(101, 100, "spin-rival", Kind::spinner, 0, true);
+    threads_[add(101, 100, "spin-rival", Kind::spinner, 0, true)].request_ns = 1 * ms;
     cgroup_ = &hostile;
     add(200, 200, "</script><img o", Kind::sleeper, 1);
     add(201, 200, "a&b<b>\"'", Kind::sleeper, 2);
@@ -193,7 +198,7 @@ class Sample {
     const bool on_cpu = cpus_[thread.cpu].current >= 0 &&
                         &threads_[static_cast<std::size_t>(cpus_[thread.cpu].current)] == &thread;
     record.run_ns = thread.run_ns + (on_cpu ? now_ - thread.on_since : 0);
-    record.slice_ns = slice_ns;
+    record.slice_ns = thread.request_ns;
     record.prio = 120;
     record.task_cpu = thread.cpu;
     if (on_cpu) record.rec.flags |= SCHEDSCOPE_TASK_ON_CPU | SCHEDSCOPE_TASK_ON_RQ;
@@ -300,6 +305,62 @@ class Sample {
     }
   }
 
+  // A timer interrupt each tick of what leaves the CPU, and a softirq with each second one.
+  void interrupts(std::uint16_t number) {
+    constexpr std::uint64_t tick = 250 * us;
+    Cpu& cpu = cpus_[number];
+    const std::uint64_t for_ns = now_ - cpu.since;
+    cpu.since = now_;
+    if (for_ns < tick) return;
+    auto record = make_record<schedscope_interrupts>(SCHEDSCOPE_REC_INTERRUPTS, now_, number);
+    record.tid = cpu.current >= 0 ? threads_[static_cast<std::size_t>(cpu.current)].tid : 0;
+    record.of_cpu = number;
+    record.for_ns = for_ns;
+    record.hard_count = static_cast<std::uint32_t>(for_ns / tick);
+    record.hard_ns = record.hard_count * 3 * us + 7;
+    record.soft_count = record.hard_count / 2;
+    record.soft_ns = record.soft_count * 5 * us;
+    keep(number, record);
+  }
+
+  // It has had up to 1.3 ms too little, or 0.7 ms too much.
+  void comes(std::uint16_t number, Thread& thread) {
+    const std::uint64_t owed = thread.switches * 7919 * us % (2 * ms);
+    thread.vruntime = cpus_[number].vruntime + 700 * us - owed;
+    thread.deadline = thread.vruntime + thread.request_ns;
+    virtual_time(number, thread, SCHEDSCOPE_EEVDF_IN);
+  }
+
+  void leaves(std::uint16_t number, std::uint32_t state) {
+    Cpu& cpu = cpus_[number];
+    Thread& thread = threads_[static_cast<std::size_t>(cpu.current)];
+    const std::uint64_t ran = now_ - thread.on_since;
+    thread.vruntime += ran;
+    cpu.vruntime += ran / (cpu.queue.size() + 1);
+    const bool owes = thread.vruntime > cpu.vruntime;
+    virtual_time(number, thread,
+                 state == running ? 0
+                 : owes           ? SCHEDSCOPE_EEVDF_DELAYED
+                                  : SCHEDSCOPE_EEVDF_OFF_QUEUE);
+  }
+
+  void virtual_time(std::uint16_t number, const Thread& thread, unsigned flags) {
+    flags |= SCHEDSCOPE_EEVDF_DEADLINE | SCHEDSCOPE_EEVDF_LAG | SCHEDSCOPE_EEVDF_QUEUE |
+             SCHEDSCOPE_EEVDF_PROTECTED;
+    if (thread.request_ns != slice_ns) flags |= SCHEDSCOPE_EEVDF_CUSTOM;
+    auto record = make_record<schedscope_eevdf>(SCHEDSCOPE_REC_EEVDF, now_, number,
+                                                static_cast<std::uint16_t>(flags));
+    record.tid = thread.tid;
+    record.vruntime = thread.vruntime;
+    record.deadline = thread.deadline;
+    record.queue_vruntime = cpus_[number].vruntime;
+    record.lag = static_cast<std::int64_t>(record.queue_vruntime - thread.vruntime);
+    record.protected_until = thread.deadline - thread.request_ns / 2;
+    record.slice_ns = thread.request_ns;
+    record.weight = 1048576;
+    keep(number, record);
+  }
+
   void user(std::uint16_t kind, const Thread& thread, std::uint64_t id) {
     auto record = make_record<schedscope_user>(kind, now_);
     record.tid = thread.tid;
@@ -330,6 +391,9 @@ class Sample {
       keep(number, *futex_);
       futex_.reset();
     }
+    interrupts(number);
+    if (cpu.current >= 0) leaves(number, state);
+    if (next >= 0) comes(number, threads_[static_cast<std::size_t>(next)]);
     auto record = make_record<schedscope_switch>(SCHEDSCOPE_REC_SWITCH, now_, number, flags);
     record.prev_prio = record.next_prio = 120;
     record.prev_state = state;
@@ -338,7 +402,7 @@ class Sample {
       Thread& prev = threads_[static_cast<std::size_t>(cpu.current)];
       record.prev_tid = prev.tid;
       record.prev_switches = static_cast<std::uint32_t>(++prev.switches);
-      record.prev_slice_ns = slice_ns;
+      record.prev_slice_ns = prev.request_ns;
       prev.run_ns += now_ - prev.on_since;
       prev.state = state;
     } else {
@@ -362,7 +426,7 @@ class Sample {
     const std::uint64_t token = ++cpu.token;
     if (cpu.current < 0) return;
     const Thread& thread = threads_[static_cast<std::size_t>(cpu.current)];
-    const std::uint64_t stay = std::min(thread.burst_ns, slice_ns);
+    const std::uint64_t stay = std::min<std::uint64_t>(thread.burst_ns, thread.request_ns);
     const std::uint64_t began = now_;
     after(stay, [this, number, token, stay, began] {
       Cpu& at = cpus_[number];
@@ -582,6 +646,11 @@ class Sample {
   std::deque<std::pair<std::uint64_t, std::size_t>> parked_;
 };
 
+int fails(const Error& error) {
+  std::fprintf(stderr, "%s\n", error.message().c_str());
+  return 3;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -610,16 +679,13 @@ int main(int argc, char** argv) {
   machine.base_slice_ns = slice_ns;
   machine.preempt_model = "full";
   machine.witnesses = {"bpf"};
+  machine.extras = {"interrupts", "eevdf"};
   machine.start_ns = start_ns;
   auto writer = capture::Writer::create(out, machine);
-  if (!writer) {
-    std::fprintf(stderr, "%s\n", writer.error().message().c_str());
-    return 3;
-  }
+  if (!writer) return fails(writer.error());
   Sample(*writer, seconds, gap).make(threads);
   if (auto done = writer->finish(machine, start_ns + seconds * 1000 * ms); !done) {
-    std::fprintf(stderr, "%s\n", done.error().message().c_str());
-    return 3;
+    return fails(done.error());
   }
   return 0;
 }

@@ -120,8 +120,7 @@ void add_report(CLI::App& app, Run& run) {
   verb->add_option("--critical-path", arguments->critical_path,
                    "What the time of the thread with this tid, or this in its name, depended on")
       ->check([](const std::string& thread) { return thread.empty() ? "name a thread" : ""; }, "")
-      ->excludes("--thread")
-      ->excludes("--html");
+      ->excludes("--thread");
   verb->add_flag("--by-cgroup", arguments->by_cgroup,
                  "A table of cgroups in place of that of threads")
       ->excludes("--thread")

@@ -61,6 +61,19 @@ std::uint64_t length(const PathSegment& segment) {
   return segment.end_ns - segment.begin_ns;
 }
 
+// The `most` longest, in the order of time.
+std::vector<std::size_t> longest(const std::vector<PathSegment>& all, std::size_t most) {
+  std::vector<std::size_t> chosen(all.size());
+  std::iota(chosen.begin(), chosen.end(), 0U);
+  if (most >= all.size()) return chosen;
+  std::sort(chosen.begin(), chosen.end(), [&](std::size_t a, std::size_t b) {
+    return std::pair(length(all[a]), b) > std::pair(length(all[b]), a);
+  });
+  chosen.resize(most);
+  std::sort(chosen.begin(), chosen.end());
+  return chosen;
+}
+
 class PathText {
  public:
   PathText(const analysis::Report& report, const CriticalPath& path, const TextOptions& options)
@@ -163,24 +176,16 @@ class PathText {
     more(path_.waited_behind.size() - shown, rest, "thread");
   }
 
-  // The longest, in the order of time.
   void segments() {
     const auto& all = path_.segments;
     const std::size_t shown = limit(all.size());
-    std::vector<std::size_t> chosen(all.size());
-    std::iota(chosen.begin(), chosen.end(), 0U);
-    std::sort(chosen.begin(), chosen.end(), [&](std::size_t a, std::size_t b) {
-      return std::pair(length(all[a]), b) > std::pair(length(all[b]), a);
-    });
-    chosen.resize(shown);
-    std::sort(chosen.begin(), chosen.end());
     const std::size_t rest = all.size() - shown + path_.segments_left_out;
     out_ += ink_.heading(
         rest == 0 ? std::string("Segments")
                   : fmt::format("The {}, in the order of time", plural(shown, "longest segment")));
     Table table({{"at", true, 99}, {"for", true, 98}, {"thread", false, 97}, {"", false, 96}});
     std::uint64_t rest_ns = path_.to_ns - path_.from_ns;
-    for (const std::size_t i : chosen) {
+    for (const std::size_t i : longest(all, shown)) {
       const PathSegment& segment = all[i];
       rest_ns -= length(segment);
       const std::string indent(std::min<std::size_t>(segment.depth, 8), ' ');
@@ -262,7 +267,8 @@ std::string critical_path_text(const analysis::Report& report, const CriticalPat
   return PathText(report, path, options).make();
 }
 
-json critical_path_json(const analysis::Report& report, const CriticalPath& path) {
+json critical_path_json(const analysis::Report& report, const CriticalPath& path,
+                        std::size_t most) {
   const Names names(report, path);
   json out = {{"index", path.thread},
               {"tid", names[path.thread].tid},
@@ -273,12 +279,16 @@ json critical_path_json(const analysis::Report& report, const CriticalPath& path
   for (const PathThread& row : path.threads) out["threads"].push_back(thread_json(row));
   out["waited_behind"] = peers_json(path.waited_behind);
   out["waited_behind_unknown_ns"] = path.waited_behind_unknown_ns;
+  const std::vector<std::size_t> kept = longest(path.segments, most);
+  std::uint64_t left_out_ns = path.left_out_ns;
+  for (const PathSegment& segment : path.segments) left_out_ns += length(segment);
   out["segments"] = json::array();
-  for (const PathSegment& segment : path.segments) {
-    out["segments"].push_back(segment_json(segment, names));
+  for (const std::size_t i : kept) {
+    left_out_ns -= length(path.segments[i]);
+    out["segments"].push_back(segment_json(path.segments[i], names));
   }
-  out["segments_left_out"] = path.segments_left_out;
-  out["left_out_ns"] = path.left_out_ns;
+  out["segments_left_out"] = path.segments_left_out + path.segments.size() - kept.size();
+  out["left_out_ns"] = left_out_ns;
   return out;
 }
 

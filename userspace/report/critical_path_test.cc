@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "report/html.h"
 #include "report/json.h"
+#include "report/page.h"
 #include "report/testing.h"
 
 namespace schedscope::report {
@@ -91,6 +93,54 @@ TEST(CriticalPathJson, HasTheKeysThatScriptsRelyOn) {
   EXPECT_EQ(path["segments"][1]["depth"], 1);
   EXPECT_EQ(path["segments_left_out"], 0);
   EXPECT_FALSE(nlohmann::json::parse(json_report(testing::report())).contains("critical_path"));
+}
+
+// Of three segments of 600, 100 and 200 ns, beside those that the analysis left out.
+TEST(CriticalPathJson, KeepsTheLongestSegmentsAndCountsTheOthers) {
+  analysis::Report report = report_with_path();
+  analysis::CriticalPath& path = **report.critical_path;
+  path.segments[1].end_ns = path.segments[1].begin_ns + 100;
+  path.segments.push_back(path.segments[1]);
+  path.segments[2].begin_ns = path.segments[1].end_ns;
+  path.segments[2].end_ns = path.segments[2].begin_ns + 200;
+  path.segments_left_out = 5;
+  path.left_out_ns = 7;
+  const auto two = critical_path_json(report, path, 2);
+  ASSERT_EQ(two["segments"].size(), 2U);
+  EXPECT_EQ(two["segments"][0]["begin_ns"], path.segments[0].begin_ns);
+  EXPECT_EQ(two["segments"][1]["begin_ns"], path.segments[2].begin_ns);
+  EXPECT_EQ(two["segments_left_out"], 6);
+  EXPECT_EQ(two["left_out_ns"], 107);
+  const auto all = critical_path_json(report, path);
+  EXPECT_EQ(all["segments"].size(), 3U);
+  EXPECT_EQ(all["segments_left_out"], 5);
+  EXPECT_EQ(all["left_out_ns"], 7);
+  EXPECT_EQ(critical_path_json(report, path, 0)["left_out_ns"], 907);
+}
+
+// The earliest of those that are equally long.
+TEST(CriticalPathJson, ThePageIsBoundedAndTheReportIsNot) {
+  analysis::Report report = report_with_path();
+  auto& segments = (*report.critical_path)->segments;
+  segments.assign(page_segments + 3, segments[0]);
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    segments[i].begin_ns = report.start_ns + 10 * i;
+    segments[i].end_ns = segments[i].begin_ns + 10;
+  }
+  const auto all = nlohmann::json::parse(json_report(report))["critical_path"];
+  EXPECT_EQ(all["segments"].size(), page_segments + 3);
+  EXPECT_EQ(all["segments_left_out"], 0);
+  if (page_template().empty()) GTEST_SKIP() << "built without npm";
+  const auto page = html_report(report, Pictures());
+  ASSERT_TRUE(page);
+  const std::string_view open = "id=\"report\">";
+  const std::size_t begin = page->find(open) + open.size();
+  const std::string text = page->substr(begin, page->find("</script>", begin) - begin);
+  const auto path = nlohmann::json::parse(text)["critical_path"];
+  EXPECT_EQ(path["segments"].size(), page_segments);
+  EXPECT_EQ(path["segments"].back()["end_ns"], report.start_ns + 10 * page_segments);
+  EXPECT_EQ(path["segments_left_out"], 3);
+  EXPECT_EQ(path["left_out_ns"], 30);
 }
 
 }  // namespace

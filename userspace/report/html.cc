@@ -36,7 +36,7 @@ Result<std::string> html_report(const analysis::Report& report, const Pictures& 
   const auto lanes = pictures_json(pictures);
   if (!lanes) return std::unexpected(lanes.error());
   std::string out(page.substr(0, at));
-  out += data_block("report", json_report(report));
+  out += data_block("report", json_report(report, page_segments));
   out += data_block("pictures", *lanes);
   if (!lab_json.empty()) out += data_block("lab", lab_json);
   out += page.substr(at + marker.size());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -10,6 +11,9 @@
 #include "report/pictures.h"
 
 namespace schedscope::report {
+
+// What the page holds of a critical path: the longest.
+inline constexpr std::size_t page_segments = 10'000;
 
 // One page that needs nothing else: no network, no other file. `lab_json` is what `lab --json`
 // prints, "" when there is none.

@@ -407,7 +407,7 @@ json finding_json(const analysis::Report& report, const analysis::Finding& findi
 
 }  // namespace
 
-std::string json_report(const analysis::Report& report) {
+std::string json_report(const analysis::Report& report, std::size_t most_segments) {
   json out = {{"schema", 1},
               {"capture", capture_json(report)},
               {"records", records_json(report)},
@@ -449,7 +449,7 @@ std::string json_report(const analysis::Report& report) {
     out["findings"].push_back(finding_json(report, finding));
   }
   if (report.critical_path && *report.critical_path) {
-    out["critical_path"] = critical_path_json(report, **report.critical_path);
+    out["critical_path"] = critical_path_json(report, **report.critical_path, most_segments);
   }
   out["story"] = json::array();
   for (const auto& paragraph : story(report)) {

@@ -86,7 +86,7 @@ function json<T>(id: string): T | null {
 }
 
 // The times of a cgroup's threads together soon are more than a double holds (104 days): where there are such
-// numbers, they are kept as text, and so are ids and addresses. Inside of JSON's strings no quote stands before a colon
+// numbers, they are kept as text, and so are ids and addresses, and on a machine up for so long the times of a path. Inside of JSON's strings no quote stands before a colon
 // but behind a backslash, so only a key's own number matches.
 function readReport(): Report | null {
   const report = json<Report>("report");
@@ -95,6 +95,7 @@ function readReport(): Report | null {
   if (report === null || !long.test(text)) return report;
   const exact = JSON.parse(text.replace(long, '"$1":"$2"')) as Report;
   if (exact.cgroups !== undefined) report.cgroups = exact.cgroups;
+  if (exact.critical_path !== undefined) report.critical_path = exact.critical_path;
   exact.futexes?.forEach(({ word }, i) => { if (word !== undefined) report.futexes![i]!.word = word; });
   exact.threads.forEach(({ cgroup_id }, i) => { if (cgroup_id !== undefined) report.threads[i]!.cgroup_id = cgroup_id; });
   return report;

@@ -5,10 +5,10 @@ import { histogram, quartersOfNominal, sum } from "./charts";
 import { byTimer, endCut, none, sliceEnds, states, userStates, type Lane } from "./data";
 import { describeCell } from "./describe";
 import { fill, h, replace, shareBar } from "./dom";
-import { exactNs, futexName, grouped, humanNs, percent } from "./format";
+import { exactNs, futexName, grouped, humanNs, nameOf, percent, plural, signedNs } from "./format";
 import { cgroupKey, type Model } from "./model";
 import { readTheme, type Theme } from "./theme";
-import type { AgainstNominal, Peer, ThreadReport, UserReport } from "./types";
+import type { AgainstNominal, Eevdf, Lag, Peer, ThreadReport, UserReport } from "./types";
 
 // A row of a ranked table: what, and its numbers; the bar is its share of the whole.
 interface Ranked {
@@ -24,6 +24,41 @@ const wakers: Record<string, string> = {
 };
 
 const time = (ns: number): HTMLElement => h("span", { title: exactNs(ns) }, humanNs(ns));
+
+type Fact = [string, string | Node];
+
+// Interrupts are part of the run time; what the tracepoints do not see makes them "at least".
+function interruptFacts(thread: ThreadReport): Fact[] {
+  const { irq_ns: hard, softirq_ns: soft, interrupts_unknown_ns: unknown } = thread;
+  if (hard === undefined || soft === undefined) return [];
+  const facts: Fact[] = [
+    ["hard interrupts", h("span", { title: exactNs(hard) }, `at least ${humanNs(hard)} in ${grouped(thread.irqs ?? 0)}`)],
+    ["softirqs", h("span", { title: exactNs(soft) }, `at least ${humanNs(soft)} in ${grouped(thread.softirqs ?? 0)}`)],
+  ];
+  if (unknown) facts.push(["interrupts not known", h("span", { title: exactNs(unknown) }, `of ${humanNs(unknown)} that it ran`)]);
+  return facts;
+}
+
+const range = (least: number, most: number): HTMLElement =>
+  h("span", { title: `${exactNs(least)} … ${exactNs(most)}` }, least === most ? signedNs(least) : `${signedNs(least)} … ${signedNs(most)}`);
+
+function lagFacts(name: string, lag: Lag | undefined): Fact[] {
+  return lag === undefined ? [] : [[`${name} p99 ≤`, time(lag.p99_ns)], [name, range(lag.least_ns, lag.most_ns)]];
+}
+
+// Where a thread stood as it took a CPU and left it; CFS has but the first of them.
+function eevdfFacts(eevdf: Eevdf): Fact[] {
+  const facts: Fact[] = [["virtual", time(eevdf.vruntime_ns)]];
+  const { slice_min_ns: least, slice_max_ns: most } = eevdf;
+  if (least !== undefined && most !== undefined) {
+    facts.push(["slice", eevdf.custom_slice ? h("span", {}, range(least, most), " own") : range(least, most)]);
+  }
+  facts.push(...lagFacts("lag in", eevdf.lag_in), ...lagFacts("lag out", eevdf.lag_out));
+  const counts: [string, number | undefined, string][] = [["past deadline", eevdf.past_deadline, "slice"], ["before", eevdf.before_deadline, "slice"],
+    ["protected", eevdf.left_protected, "time"], ["delayed", eevdf.delayed, "time"]];
+  for (const [name, count, what] of counts) if (count) facts.push([name, plural(count, what)]);
+  return facts;
+}
 
 export class Details {
   constructor(private readonly model: Model, private readonly box: HTMLElement,
@@ -69,7 +104,7 @@ export class Details {
       thread.nice ? `nice ${thread.nice}` : "", thread.kernel_thread ? "kernel thread" : "", thread.exited ? "exited" : ""].filter(Boolean).join(" · ");
     this.head(this.model.threadName(thread.index), note);
     this.times(states.map((name, i) => ({ name, ns: thread[`${name}_ns`], color: theme.state[i]! })), thread.wall_ns);
-    const facts: [string, string | Node][] = [];
+    const facts: Fact[] = [];
     if (this.model.report.cgroups !== undefined) facts.push(["cgroup", this.cgroup(cgroupKey(thread.cgroup_id))]);
     if (thread.namespace !== undefined) facts.push(["in its namespace", `tid ${thread.namespace.tid}, pid ${thread.namespace.pid}`]);
     facts.push(["slices", grouped(thread.slices)]);
@@ -81,7 +116,9 @@ export class Details {
     }
     facts.push(["woken", `${grouped(thread.wakeups)} times`]);
     if (thread.migrations > 0) facts.push(["changed CPU", `${grouped(thread.migrations)} times`]);
-    fill(this.box, h("dl", { class: "facts" }, ...facts.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])));
+    facts.push(...interruptFacts(thread));
+    this.facts(facts);
+    this.eevdf(thread.eevdf);
     this.ends(thread, theme);
     this.offCpu(thread);
     this.sleptIn(thread);
@@ -91,6 +128,16 @@ export class Details {
     this.hadFutexes(thread);
     fill(this.box, histogram("Slice length", thread.slice_hist, theme.state[0]!), histogram("Wait length", thread.wait_hist, theme.state[1]!));
     this.againstNominal(thread.against_nominal ? [thread.against_nominal] : [], theme);
+  }
+
+  private facts(facts: Fact[]): void {
+    fill(this.box, h("dl", { class: "facts" }, ...facts.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])));
+  }
+
+  private eevdf(eevdf: Eevdf | undefined): void {
+    if (eevdf === undefined) return;
+    fill(this.box, h("h4", { title: "by the scheduler's virtual time" }, "EEVDF"));
+    this.facts(eevdfFacts(eevdf));
   }
 
   // What the scheduler grants says most of the slices that its tick ended.
@@ -146,8 +193,7 @@ export class Details {
 
   private peers(title: string, what: string, peers: Peer[], whole?: number, unknown = 0): void {
     const rows: Ranked[] = peers.map((peer) => {
-      // What is no thread has no tid.
-      const name = peer.tid === 0 && peer.comm !== undefined ? peer.comm : peer.comm === undefined ? `tid ${peer.tid}` : `${peer.comm}/${peer.tid}`;
+      const name = nameOf(peer);
       const known = peer.index !== undefined && this.model.threads.has(peer.index);
       return {
         name: known ? h("button", { type: "button", class: "link", click: () => this.model.select({ thread: peer.index! }) }, name) : name,

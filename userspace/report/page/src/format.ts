@@ -11,6 +11,11 @@ export function humanNs(ns: number): string {
   return `${Math.round(ns)} ns`;
 }
 
+// For lags and other differences.
+export function signedNs(ns: number): string {
+  return ns < 0 ? `−${humanNs(-ns)}` : humanNs(ns);
+}
+
 // Without digits that say nothing: for round numbers, as on an axis.
 export function shortNs(ns: number): string {
   for (const [unit, name] of [[1e9, "s"], [1e6, "ms"], [1e3, "µs"]] as const) {
@@ -26,6 +31,15 @@ export function grouped(n: number | bigint): string {
 // For titles; a double is exact up to 104 days.
 export function exactNs(ns: number | bigint): string {
   return `${typeof ns === "number" && !Number.isSafeInteger(ns) ? "about " : ""}${grouped(ns)} ns`;
+}
+
+export function plural(count: number, what: string): string {
+  return `${grouped(count)} ${what}${count === 1 ? "" : "s"}`;
+}
+
+// What is no thread has no tid.
+export function nameOf({ tid, comm }: { tid: number; comm?: string }): string {
+  return comm === undefined ? `tid ${tid}` : tid === 0 ? comm : `${comm}/${tid}`;
 }
 
 export function percent(part: number, whole: number): string {

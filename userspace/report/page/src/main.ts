@@ -7,6 +7,7 @@ import { listenToKeys } from "./keys";
 import { Model } from "./model";
 import { Overview } from "./overview";
 import { showClaims, showFindings, showHeader, showStory } from "./panels";
+import { showPath } from "./path";
 import { showTables } from "./tables";
 import { Timeline } from "./timeline";
 import { states, userStates } from "./data";
@@ -86,6 +87,12 @@ async function start(): Promise<void> {
     else byId("timeline").scrollIntoView({ block: "start" });
   });
   showClaims(model, byId("claims-section"), byId("claims"));
+  showPath(model, { section: byId("path-section"), title: byId("path-title"), note: byId("path-note"), threads: byId("path-threads"),
+    behindPart: byId("path-behind-part"), behind: byId("path-behind"), segmentsTitle: byId("path-segments-title"), segments: byId("path-segments") }, {
+    choose: (thread) => {
+      model.select({ thread });
+      reveal(thread, null);
+    }, jump });
   listenToKeys(model, timeline);
 
   search.addEventListener("input", () => model.setFilter(search.value));

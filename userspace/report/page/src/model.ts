@@ -2,7 +2,7 @@
 // What the page shows and what is chosen in it; the parts listen, and never call each other.
 
 import type { Data, Lane } from "./data";
-import { futexName } from "./format";
+import { futexName, nameOf } from "./format";
 import type { CpuReport, Exact, FutexReport, Report, ThreadReport, UserReport } from "./types";
 
 export interface Selection {
@@ -113,7 +113,7 @@ export class Model {
   threadName(index: number): string {
     const thread = this.threads.get(index);
     if (thread === undefined) return "a thread outside the report";
-    return thread.comm === undefined ? `tid ${thread.tid}` : `${thread.comm}/${thread.tid}`;
+    return nameOf(thread);
   }
 
   userName(index: number): string {

@@ -4,7 +4,10 @@
 import { fill, h, replace } from "./dom";
 import { exactNs, grouped, humanNs, percent } from "./format";
 
-type Kind = "text" | "ns" | "count" | "share";
+type Kind = "text" | "ns" | "at" | "count" | "share";
+
+// What most is asked of it: the most of an amount, but the first of names and places in time.
+const fallsFirst = (kind: Kind): boolean => kind !== "text" && kind !== "at";
 
 export interface Column<T> {
   key: string;
@@ -23,14 +26,13 @@ export const moreRows = 10;
 export class SortedTable<T> {
   protected sort: string;
   protected down = true;
-  protected limit = firstRows;
   private readonly lines = new Map<T, HTMLElement>();
 
   constructor(protected readonly box: HTMLElement, private readonly caption: string, protected readonly columns: Column<T>[],
     private readonly rows: T[], sort: string, protected readonly matches: (row: T) => boolean,
-    private readonly selected: (row: T) => boolean) {
+    private readonly selected: (row: T) => boolean, protected limit = firstRows) {
     this.sort = sort;
-    this.down = columns.find(({ key }) => key === sort)?.kind !== "text";
+    this.down = fallsFirst(columns.find(({ key }) => key === sort)?.kind ?? "text");
     // A column in which nothing ever happened says so once, by its absence.
     this.columns = columns.filter((column) => column.always || rows.some((row) => {
       const value = column.value(row);
@@ -91,7 +93,7 @@ export class SortedTable<T> {
   }
 
   private sortBy(key: string, kind: Kind): void {
-    this.down = key === this.sort ? !this.down : kind !== "text";
+    this.down = key === this.sort ? !this.down : fallsFirst(kind);
     this.sort = key;
     this.draw();
     this.box.querySelector<HTMLElement>(`[data-key="${key}"]`)?.focus();
@@ -101,10 +103,10 @@ export class SortedTable<T> {
     const line = h("tr", { class: this.selected(row) ? "selected" : "" });
     for (const { key, kind, value, choose } of this.columns) {
       const is = value(row);
-      const text = is === undefined ? "" : kind === "ns" ? (is === 0 ? "–" : humanNs(Number(is)))
+      const text = is === undefined ? "" : kind === "at" ? `+${humanNs(Number(is))}` : kind === "ns" ? (is === 0 ? "–" : humanNs(Number(is)))
         : kind === "count" ? (is === 0 ? "–" : grouped(Number(is))) : kind === "share" ? percent(Number(is), 1) : String(is);
       const cell = h("td", { class: kind === "text" ? "" : "number", "data-key": key,
-        title: kind === "ns" && is !== undefined ? exactNs(Number(is)) : null, "data-value": typeof is === "number" ? is : null });
+        title: (kind === "ns" || kind === "at") && is !== undefined ? exactNs(Number(is)) : null, "data-value": typeof is === "number" ? is : null });
       const click = choose?.(row);
       if (click) cell.append(h("button", { type: "button", class: "link", click }, text));
       else cell.textContent = text;

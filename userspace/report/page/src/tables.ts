@@ -23,6 +23,8 @@ function threadColumns(model: Model, choose: (index: number) => void): Column<Th
     ns("sleep_ns", "Sleep", "interruptible"),
     ns("block_ns", "Block", "uninterruptible"),
     ns("unknown_ns", "Unknown", "records are missing"),
+    ns("irq_ns", "Hard irq", "part of its run time, at least"),
+    ns("softirq_ns", "Soft irq", "part of its run time, at least"),
     { ...count<ThreadReport>("slices", "Slices"), always: true },
     ns("wait_p50_ns", "Wait p50 ≤", "upper bound"),
     ns("wait_p99_ns", "Wait p99 ≤", "upper bound"),
@@ -125,6 +127,11 @@ export function showTables(model: Model, boxes: TableBoxes, reveal: (thread: num
     { ...ns<CpuReport>("idle_ns", "Idle"), always: true },
     ns("off_ns", "Off", "it was taken down"),
     ns("unknown_ns", "Unknown", "records are missing"),
+    ns("irq_ns", "Hard irq", "part of run and idle, at least"),
+    ns("softirq_ns", "Soft irq", "part of run and idle, at least"),
+    ns("idle_irq_ns", "Idle hard irq", "of that, in idle time"),
+    ns("idle_softirq_ns", "Idle soft irq", "of that, in idle time"),
+    ns("interrupts_unknown_ns", "Irq unknown", "time of which interrupts are not known"),
     { ...count<CpuReport>("switches", "Switches"), always: true },
   ], report.cpus, "cpu", () => true, () => false).draw();
   boxes.usersSection.hidden = report.user_threads.length === 0;

@@ -85,7 +85,38 @@ export interface PolicyReport {
   against_nominal?: AgainstNominal;
 }
 
-export interface ThreadReport {
+// Times at least; all are absent when they were not recorded.
+interface Interrupts {
+  irq_ns?: number;
+  softirq_ns?: number;
+  irqs?: number;
+  softirqs?: number;
+  interrupts_unknown_ns?: number;
+}
+
+export interface Lag {
+  count: number;
+  p50_ns: number;
+  p99_ns: number;
+  least_ns: number;
+  most_ns: number;
+}
+
+// In virtual time; CFS has no slice and no deadlines.
+export interface Eevdf {
+  vruntime_ns: number;
+  lag_in?: Lag;
+  lag_out?: Lag;
+  slice_min_ns?: number;
+  slice_max_ns?: number;
+  custom_slice?: boolean;
+  before_deadline?: number;
+  past_deadline?: number;
+  left_protected?: number;
+  delayed?: number;
+}
+
+export interface ThreadReport extends Interrupts {
   tid: number;
   pid?: number;
   ppid?: number;
@@ -109,6 +140,7 @@ export interface ThreadReport {
   slices: number;
   nominal_slice_ns?: number;
   against_nominal?: AgainstNominal;
+  eevdf?: Eevdf;
   ends: Record<string, number>;
   wait_p50_ns: number;
   wait_p99_ns: number;
@@ -128,13 +160,52 @@ export interface ThreadReport {
   wait_hist: number[];
 }
 
-export interface CpuReport {
+export interface CpuReport extends Interrupts {
   cpu: number;
   run_ns: number;
   idle_ns: number;
   off_ns: number;
   unknown_ns: number;
   switches: number;
+  idle_irq_ns?: number;
+  idle_softirq_ns?: number;
+}
+
+export interface PathThread {
+  index: number;
+  tid: number;
+  comm?: string;
+  ns: number;
+  run_ns: number;
+  wait_ns: number;
+  sleep_ns: number;
+  block_ns: number;
+  unknown_ns: number;
+  sleep_by: { timer: number; interrupt: number; unknown: number };
+}
+
+export interface PathSegment {
+  begin_ns: Exact;
+  end_ns: Exact;
+  index: number;
+  state: string;
+  depth: number;
+  cause?: string;
+  cpu?: number;
+  behind?: { ns: number; index?: number };  // without an index: nobody, the CPU was idle
+}
+
+export interface CriticalPath {
+  index: number;
+  from_ns: Exact;
+  to_ns: Exact;
+  adds_up: boolean;
+  threads: PathThread[];
+  waited_behind: Peer[];
+  waited_behind_unknown_ns: number;
+  segments: PathSegment[];
+  segments_left_out: number;
+  left_out_ns: number;
 }
 
 export interface UserReport {
@@ -202,6 +273,7 @@ export interface Report {
   futex_ns?: number;
   futexes?: FutexReport[];
   findings: Finding[];
+  critical_path?: CriticalPath;
   story: { heading: string; text: string; bad: boolean }[];
 }
 
