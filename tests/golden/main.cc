@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Golden schedules: what is known to have happened, held against what the tracer says.
 
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -112,6 +113,8 @@ int workload(const std::vector<std::string_view>& arguments) {
   ::mlockall(MCL_CURRENT | MCL_FUTURE);
   // The kernel's thread that makes huge pages would take pages away for a moment all the same.
   ::prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+  // Its real-time threads are nobody's when golden is killed.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   auto told = schedule->workload(cpu);
   if (!told) told = nlohmann::json{{"cannot", told.error().message()}};
   fmt::print("{}\n", told->dump());

@@ -35,7 +35,7 @@ constexpr std::size_t most_links = 8;     // of a chain
 constexpr std::size_t most_windows = 64;  // that are looked at for one sleep
 constexpr std::size_t most_open = 16;     // sleeps that one thread's next switch decides
 // On average, of all sleeps: where everybody depends on everybody, some are not looked at.
-constexpr std::int64_t windows_a_sleep = 8;
+constexpr std::int64_t windows_a_sleep = 4;
 constexpr std::int64_t most_saved = 8192;  // windows that sleeps with fewer left for others
 
 // A thread's time between two slices: asleep, then runnable.
