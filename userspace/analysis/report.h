@@ -386,6 +386,8 @@ struct Report {
   std::uint64_t futex_ns = 0;         // sleeps for these and all others
   std::optional<StackReport> stacks;  // absent: they were not recorded
   std::vector<Finding> findings;
+  // That could be part of a wake chain, and that were not looked at for one.
+  std::uint64_t sleeps = 0, sleeps_passed_over = 0;
   std::optional<Tallies> tallies;
   // Only when it was asked for; an error when it cannot be told of that thread.
   std::optional<Result<CriticalPath>> critical_path;

@@ -20,10 +20,11 @@ struct Stay {
   bool known;                    // not in a gap
 };
 
-// What a block of stays comes to: who had most of it, everybody else together, and the time of
+// What a block of stays comes to: who had much of it, everybody else together, and the time of
 // which it is not known who had it.
 struct StaysSum {
   static constexpr std::size_t most = 16;
+  static constexpr std::uint64_t least_part = 32;  // of the block's time
   struct Entry {
     timeline::ThreadIndex who = timeline::no_index;
     std::uint64_t count = 0, ns = 0;
@@ -127,10 +128,17 @@ class Stays {
       ++entries[entry].count;
       entries[entry].ns += ns;
     }
+    const std::uint64_t all_ns = (*this)[i + block].begin_ns - (*this)[i].begin_ns;
     const auto end = entries.begin() + size;
-    const auto kept = entries.begin() + std::min(size, StaysSum::most);
-    std::nth_element(entries.begin(), kept, end,
-                     [](const auto& a, const auto& b) { return a.ns > b.ns; });
+    auto kept = std::partition(entries.begin(), end, [&](const auto& entry) {
+      return entry.ns * StaysSum::least_part >= all_ns;
+    });
+    if (kept - entries.begin() > static_cast<std::ptrdiff_t>(StaysSum::most)) {
+      const auto large = kept;
+      kept = entries.begin() + StaysSum::most;
+      std::nth_element(entries.begin(), kept, large,
+                       [](const auto& a, const auto& b) { return a.ns > b.ns; });
+    }
     std::copy(entries.begin(), kept, sum.first.begin());
     for (auto entry = kept; entry != end; ++entry) {
       sum.others.count += entry->count;

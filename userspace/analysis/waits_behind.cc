@@ -17,10 +17,6 @@
 namespace schedscope::analysis {
 namespace {
 
-// Of a long wait, who had less than this part of it in a whole block of stays is one of the others:
-// in a queue of hundreds, each waits for all of them.
-constexpr std::uint64_t least_part = 256;
-
 class WaitsBehind final : public Pass {
  public:
   explicit WaitsBehind(const Setup& setup) : Pass(setup), all_(setup.machine.filter.empty()) {}
@@ -63,8 +59,7 @@ class WaitsBehind final : public Pass {
   void gap(const schedscope_lost& record, std::uint64_t t);
   void move(timeline::ThreadIndex thread, std::uint64_t t, std::uint32_t cpu);
   void split(Row& row, std::uint16_t cpu, std::uint64_t begin, std::uint64_t end);
-  [[nodiscard]] std::uint64_t behind_block(Row& row, Stays& stays, std::size_t i,
-                                           std::uint64_t least_ns);
+  [[nodiscard]] std::uint64_t behind_block(Row& row, Stays& stays, std::size_t i);
   [[nodiscard]] std::optional<timeline::ThreadIndex> who_had(const Stay& stay,
                                                              timeline::ThreadIndex thread) const;
 
@@ -155,7 +150,7 @@ void WaitsBehind::split(Row& row, std::uint16_t cpu, std::uint64_t begin, std::u
       const Stay& stay = stays[i];
       if (stay.begin_ns >= from && stays.is_block(i) && stays[i + Stays::block].begin_ns <= end) {
         from = stays[i + Stays::block].begin_ns;
-        left -= behind_block(row, stays, i, (end - begin) / least_part);
+        left -= behind_block(row, stays, i);
         i += Stays::block;
         continue;
       }
@@ -174,19 +169,14 @@ void WaitsBehind::split(Row& row, std::uint16_t cpu, std::uint64_t begin, std::u
 }
 
 // A whole block of stays in a wait; returns how much of it is known.
-std::uint64_t WaitsBehind::behind_block(Row& row, Stays& stays, std::size_t i,
-                                        std::uint64_t least_ns) {
+std::uint64_t WaitsBehind::behind_block(Row& row, Stays& stays, std::size_t i) {
   const StaysSum& sum = stays.sum(i, [&](const Stay& stay) { return who_had(stay, stay.thread); });
   std::uint64_t known = sum.others.ns;
   row.peers.count_others(sum.others.count, sum.others.ns);
   for (const auto& [who, count, ns] : sum.first) {
     if (count == 0) break;
     known += ns;
-    if (ns < least_ns) {
-      row.peers.count_others(count, ns);
-    } else {
-      row.peers.count(who, count) += ns;
-    }
+    row.peers.count(who, count) += ns;
   }
   return known;
 }

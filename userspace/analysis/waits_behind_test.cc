@@ -170,6 +170,26 @@ TEST(WaitsBehind, AQueueOfHundreds) {
   }
 }
 
+// However long the wait: two threads, and a third that seldom comes.
+TEST(WaitsBehind, TensOfThousandsOfTwo) {
+  Script s;
+  s.wake(10, 7);
+  s.to(10, 0, 7);
+  s.wake(20, 8, 7);
+  s.to(20, 0, 8, preempted_by(8));
+  std::uint64_t t = 20;
+  for (int i = 0; i < 40'000; ++i) {
+    s.to(t += 100, 0, i % 2 == 0 ? 9 : 8, ticked);
+    if (i % 1000 == 0) s.to(t += 1, 0, 10, ticked);
+  }
+  s.to(t += 100, 0, 7, ticked);
+  s.to(t += 10, 0, 0, sleeps);
+  const auto text = behind(analyse(s, t + 1), 7);
+  EXPECT_TRUE(text.starts_with("8:20")) << text;
+  EXPECT_NE(text.find(" 9:199"), std::string::npos) << text;
+  EXPECT_TRUE(text.ends_with("?:0")) << text;
+}
+
 TEST(WaitsBehind, AlwaysAddsUpToTheWait) {
   std::mt19937_64 rng(5);
   for (int round = 0; round < 200; ++round) {

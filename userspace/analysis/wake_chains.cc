@@ -94,16 +94,16 @@ class WakeChains final : public Pass {
   using Pass::Pass;
 
   void span(const timeline::Span& span) override {
-    Latest& latest = at(latest_, span.thread);
     if (span.state == State::wait) {
+      const Latest& latest = at(latest_, span.thread);
       const bool woken = latest.open && latest.woken_ns == span.begin_ns;
-      if (!woken) begin(latest, span.thread, {.left_ns = span.begin_ns, .woken_ns = span.begin_ns});
-      end(latest, span.thread, span.end_ns);
+      if (!woken) begin(span.thread, {.left_ns = span.begin_ns, .woken_ns = span.begin_ns});
+      end(span.thread, span.end_ns);
       return;
     }
     const bool known = span.state != State::unknown;
     const ThreadIndex waker = known && !span.end_cut ? span.waker : no_index;
-    begin(latest, span.thread,
+    begin(span.thread,
           {.left_ns = span.begin_ns, .woken_ns = span.end_ns, .waker = waker, .known = known});
     if (waker == no_index || span.end_ns - span.begin_ns < least_ns) return;
     // Kernel threads wait for work of whoever comes, often out of an interrupt: they depend on
@@ -118,8 +118,9 @@ class WakeChains final : public Pass {
   void finish(Report& report) override;
 
  private:
-  void begin(Latest& latest, ThreadIndex thread, const Latest& absence) {
-    if (latest.open) end(latest, thread, latest.woken_ns);
+  void begin(ThreadIndex thread, const Latest& absence) {
+    Latest& latest = at(latest_, thread);
+    if (latest.open) end(thread, latest.woken_ns);
     const bool asked = latest.asked;
     latest = absence;
     latest.open = true;
@@ -127,7 +128,8 @@ class WakeChains final : public Pass {
       decide_open(thread);
   }
   // A brief one costs no more than that, whatever it led to; many would push out those that do.
-  void end(Latest& latest, ThreadIndex thread, std::uint64_t back_ns) {
+  void end(ThreadIndex thread, std::uint64_t back_ns) {
+    Latest& latest = latest_[thread];
     latest.open = false;
     const bool tells = latest.waker != no_index || back_ns - latest.woken_ns >= brief_ns;
     if (latest.known && (!tells || back_ns - latest.left_ns < brief_ns)) return;
@@ -290,10 +292,6 @@ Finding WakeChains::tell(const Report& report, const Found& found) const {
     text += fmt::format(" The worst of {} such sleeps, with {} together.", found.count,
                         human_ns(found.waited_ns));
   }
-  if (passed_over_ != 0) {
-    text += fmt::format(" Of {} sleeps {} were not looked at: too many threads wake each other.",
-                        sleeps_, passed_over_);
-  }
   return {.kind = "wake_chain",
           .text = std::move(text),
           .severity = Severity::notice,
@@ -304,12 +302,14 @@ Finding WakeChains::tell(const Report& report, const Found& found) const {
 
 void WakeChains::finish(Report& report) {
   for (ThreadIndex i = 0; i < latest_.size(); ++i) {
-    if (latest_[i].open) end(latest_[i], i, latest_[i].woken_ns);
+    if (latest_[i].open) end(i, latest_[i].woken_ns);
   }
   for (const auto& [thread, sleeps] : std::exchange(open_, {})) {
     for (const Sleep& sleep : sleeps) look_for(sleep, true);
   }
   for (const Found& found : choose(report)) report.findings.push_back(tell(report, found));
+  report.sleeps = sleeps_;
+  report.sleeps_passed_over = passed_over_;
   rows_ = {};  // its memory is for the lists to come
 }
 

@@ -221,7 +221,6 @@ TEST(WakeChains, AnySchedule) {
     EXPECT_LE(found.size(), 5U);
     for (const Finding& f : found) {
       EXPECT_GE(f.for_ns, 100 * us);
-      EXPECT_FALSE(says(f, "were not looked at")) << f.text;
     }
   }
 }
@@ -246,9 +245,11 @@ TEST(WakeChains, WhatIsTooMuchToLookAtIsTold) {
     ready.pop_front();
     s.to(t + 20 * us, 0, ready.front(), sleeps);
   }
-  const auto found = chains(s, t + 100 * us);
-  ASSERT_FALSE(found.empty());
-  EXPECT_TRUE(says(found[0], "were not looked at")) << found[0].text;
+  Analysis analysis({}, {});
+  for (std::size_t i = 0; i < s.size(); ++i) analysis.add(s[i]);
+  const Report report = analysis.finish(t + 100 * us);
+  EXPECT_GT(report.sleeps_passed_over, 0U);
+  EXPECT_GT(report.sleeps, report.sleeps_passed_over);
 }
 
 }  // namespace

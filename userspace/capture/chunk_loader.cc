@@ -73,6 +73,7 @@ LoadedChunk LoadAhead::take(std::unique_ptr<DecodedChunk> room) {
   LoadedChunk chunk = std::move(ready_.front());
   ready_.pop_front();
   changed_.notify_all();
+  if (chunk.thrown) std::rethrow_exception(chunk.thrown);
   return chunk;
 }
 
@@ -81,13 +82,19 @@ void LoadAhead::load(const std::stop_token& stop) {
     std::unique_ptr<DecodedChunk> room;
     {
       std::unique_lock lock(mutex_);
-      if (!changed_.wait(lock, stop, [this] { return ready_.size() < most_ready; })) return;
+      changed_.wait(lock, stop, [this] { return ready_.size() < most_ready; });
+      if (stop.stop_requested()) return;
       if (!rooms_.empty()) {
         room = std::move(rooms_.back());
         rooms_.pop_back();
       }
     }
-    LoadedChunk chunk = loader_.next(room ? std::move(room) : std::make_unique<DecodedChunk>());
+    LoadedChunk chunk;
+    try {
+      chunk = loader_.next(room ? std::move(room) : std::make_unique<DecodedChunk>());
+    } catch (...) {
+      chunk.thrown = std::current_exception();  // out of memory: whoever takes it may go on without
+    }
     last = is_last(chunk);
     const std::lock_guard lock(mutex_);
     ready_.push_back(std::move(chunk));

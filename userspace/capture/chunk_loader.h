@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <stop_token>
@@ -32,6 +33,7 @@ struct LoadedChunk {
   std::unique_ptr<DecodedChunk> records;  // of a whole chunk of records
   std::string damage;
   std::uint64_t bytes_behind = 0;  // of the file, behind it
+  std::exception_ptr thrown;       // in place of all that: loading it threw so
 };
 
 // Reads a file's chunks one after another, and unpacks and decodes those of records.

@@ -177,6 +177,7 @@ void Recorder::take_off(schedscope_cpu_stats& stats) {
   for (std::size_t i = 0; i < gone.lost.size(); ++i) stats.lost[i] -= gone.lost[i];
   if ((stats.rec.flags & SCHEDSCOPE_REC_SECOND) == 0) {
     for (const std::uint64_t n : gone.lost) outcome_.lost -= std::min(outcome_.lost, n);
+    outcome_.ring_full -= std::min(outcome_.ring_full, gone.lost[SCHEDSCOPE_LOST_RING_FULL]);
   }
   if (of_cpu) {
     stats.produced -= gone.produced();

@@ -448,6 +448,9 @@ std::string json_report(const analysis::Report& report, std::size_t most_segment
   for (const auto& finding : report.findings) {
     out["findings"].push_back(finding_json(report, finding));
   }
+  if (report.sleeps_passed_over != 0) {
+    out["wake_chains"] = {{"sleeps", report.sleeps}, {"passed_over", report.sleeps_passed_over}};
+  }
   if (report.critical_path && *report.critical_path) {
     out["critical_path"] = critical_path_json(report, **report.critical_path, most_segments);
   }

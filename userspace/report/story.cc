@@ -366,6 +366,12 @@ std::vector<Paragraph> story(const Report& report) {
     for (const auto& sentence : report.machine.missing) missing.push_back(printable(sentence));
     add(Paragraph{"Not told by this kernel", fmt::format("{}", fmt::join(missing, " ")), false});
   }
+  if (report.sleeps_passed_over != 0) {
+    add(Paragraph{"Not looked at",
+                  fmt::format("Of {} sleeps, {} for wake chains: too many threads wake each other.",
+                              grouped(report.sleeps), grouped(report.sleeps_passed_over)),
+                  false});
+  }
   return out;
 }
 

@@ -9,7 +9,7 @@ import type { Claim, Finding } from "./types";
 // A number and its unit stay on one line.
 const unbroken = (text: string): string => text.replace(/(\d) (?=%|(?:ns|us|ms|s)\b)/g, "$1\u00a0");
 
-const trust = new Set(["Lost", "Conservation", "Agreement", "Tracing cost", "Not told by this kernel"]);
+const trust = new Set(["Lost", "Conservation", "Agreement", "Tracing cost", "Not told by this kernel", "Not looked at"]);
 
 export function showHeader(model: Model, title: HTMLElement, facts: HTMLElement): void {
   const { capture } = model.report;
