@@ -122,7 +122,8 @@ class Agreement final : public Pass {
   static void say(Report& report, std::string sentence);
 
   std::vector<Row> rows_;
-  std::vector<char> steps_left_;  // by CPU: its last step was told in ms
+  enum class StepBefore : std::uint8_t { untold, in_us, in_ms };
+  std::vector<StepBefore> steps_before_;  // by CPU
   std::vector<Ledger> ledgers_;
   timeline::ProcessKeyMap ledger_of_;  // by tid and start time
   schedscope_task pending_{};          // a walk's record that the timeline takes after us
@@ -177,13 +178,16 @@ void Agreement::record(RecordView record) {
   }
 }
 
+// Before a capture that begins in the midst of a recording the step before may have been in ms,
+// too; where the recording itself begins, a CPU's first step is 0.
 void Agreement::take_step(const schedscope_switch& record) {
-  char& left = at(steps_left_, record.rec.cpu);
-  if (left != 0) {
+  StepBefore& before = at(steps_before_, record.rec.cpu);
+  const bool untold = before == StepBefore::untold && record.clock_step != 0;
+  if (before == StepBefore::in_ms || untold) {
     const timeline::ThreadIndex index = setup().timeline->find(record.prev_tid);
     if (index != timeline::no_index) at(rows_, index).left_off_ns += ms_step_off_ns;
   }
-  left = is_ms_step(record.clock_step) ? 1 : 0;
+  before = is_ms_step(record.clock_step) ? StepBefore::in_ms : StepBefore::in_us;
 }
 
 // No tracepoint tells of the last switch of the stopper of a CPU that it takes down.

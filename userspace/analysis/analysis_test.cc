@@ -281,6 +281,35 @@ TEST(Agreement, KernelRunTimeOfASliceFromBeforeTheStart) {
   }
 }
 
+// What a flight recorder keeps begins in the midst of it: the step before may have been in ms. In
+// other recordings a CPU's first step is 0.
+TEST(Agreement, WhatAStepBeforeTheStartLeft) {
+  struct Case {
+    std::int16_t step;
+    std::uint64_t kernel_ns;
+    bool agrees;
+  };
+  for (const Case& c :
+       {Case{-900, 31'800'000, true}, Case{-900, 32'000'000, false}, Case{0, 30'900'000, false}}) {
+    capture::Machine machine;
+    machine.start_ns = 10 * ms;
+    Script s;
+    auto& begin = s.task(20 * ms, 8, SCHEDSCOPE_TASK_BEGIN | SCHEDSCOPE_TASK_ON_CPU, 0, "hog");
+    begin.switches = 1;
+    begin.run_at_ns = 6 * ms;
+    s.has(0, 8);
+    s.set_number(8, 1);
+    s.to(36 * ms, 0, 0).clock_step = c.step;
+    auto& end = s.task(80 * ms, 8, SCHEDSCOPE_TASK_END, 1, "hog");
+    end.switches = 2;
+    end.run_ns = c.kernel_ns;
+    end.run_at_ns = 80 * ms;
+    const Report report = analyse(s, 120 * ms, {}, machine);
+    EXPECT_EQ(of(report, 8).judge->recorded_run_ns, 30 * ms);
+    EXPECT_EQ(report.kernel_counts_agree, c.agrees) << c.step << " " << c.kernel_ns;
+  }
+}
+
 // Less may be counted where CPUs stand still in the midst of it, not more.
 TEST(Agreement, KernelRunTimeInAVirtualMachine) {
   for (const bool virtual_machine : {false, true}) {
