@@ -9,7 +9,7 @@ PACKAGES_VM    := qemu-system-x86 cpio kmod libc6-dev gawk bc libelf1 pahole xz-
 PACKAGES_TEST  := libgtest-dev libclang-rt-19-dev rsync chromium libbenchmark-dev python3 python3-docutils dkms dpkg-dev
 PACKAGES_CHECK := clang-tidy-19 clang-format-19 sparse shellcheck
 # Only for make bench.
-PACKAGES_BENCH := linux-perf
+PACKAGES_BENCH := linux-perf trace-cmd libbpf-tools
 PACKAGES       := $(PACKAGES_BUILD) $(PACKAGES_VM) $(PACKAGES_TEST) $(PACKAGES_CHECK)
 
 .PHONY: deps
