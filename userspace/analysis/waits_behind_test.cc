@@ -136,7 +136,7 @@ TEST(WaitsBehind, EachOfThousands) {
 }
 
 // 200 threads, 100 to 299, take turns of 10; 7 waits for 1,000 of them. Who had a long one, or
-// many, is told of; those that had a 256th of the wait and less are others.
+// many, is told of, exactly; of the rest most are others.
 TEST(WaitsBehind, AQueueOfHundreds) {
   for (const bool gap : {false, true}) {
     Script s;

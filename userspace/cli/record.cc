@@ -32,7 +32,7 @@ struct Arguments {
 };
 
 // What happened, on stderr: stdout belongs to the command.
-void say(const collect::Outcome& outcome) {
+void say(const collect::Outcome& outcome, bool in_realtime) {
   const std::uint64_t span_ns = outcome.end_ns - outcome.start_ns;
   fmt::print(stderr, "schedscope: {} records in {}, {} lost; {} in {}\n", outcome.records,
              human_ns(span_ns), outcome.lost, human_bytes(outcome.file_bytes),
@@ -41,8 +41,8 @@ void say(const collect::Outcome& outcome) {
     fmt::print(
         stderr,
         "schedscope: {} of them since the rings were full before it was the recorder's turn: "
-        "give --ring more bytes, or the recorder --realtime 1\n",
-        outcome.ring_full);
+        "give --ring more bytes{}\n",
+        outcome.ring_full, in_realtime ? "" : ", or the recorder --realtime 1");
   }
   if (!outcome.trigger.empty()) fmt::print(stderr, "schedscope: because: {}\n", outcome.trigger);
   if (!outcome.warning.empty()) fmt::print(stderr, "schedscope: {}\n", outcome.warning);
@@ -117,13 +117,15 @@ Result<Exit> record(Arguments arguments) {
     if (auto read = read_flight(arguments); !read) return std::unexpected(read.error());
   }
   if (arguments.options.tally && arguments.flight.empty()) arguments.options.whole_machine = true;
-  arguments.options.written = say;
+  const auto tell = [in_realtime = arguments.options.realtime != 0](
+                        const collect::Outcome& outcome) { say(outcome, in_realtime); };
+  arguments.options.written = tell;
   arguments.options.tell = [](const std::string& text) {
     fmt::print(stderr, "schedscope: {}\n", text);
   };
   const auto outcome = collect::record(arguments.options);
   if (!outcome) return std::unexpected(outcome.error());
-  say(*outcome);
+  tell(*outcome);
   // A capture that could not be written whole is an answer, but not a good one.
   return outcome->warning.empty() ? Exit::done : Exit::machine;
 }
