@@ -49,15 +49,15 @@ static __always_inline void send_namespace(struct here *here, struct task_struct
 	submit(rec);
 }
 
-static __always_inline void send_task(struct here *here, struct task_struct *task)
+/* Whether it is selected was looked at once: it may be another thing by now. */
+static __always_inline void send_task(struct here *here, struct task_struct *task, __u16 flag)
 {
 	struct schedscope_task *rec = reserve_here(here, SCHEDSCOPE_REC_TASK, sizeof(*rec));
 
 	if (!rec)
 		return;
 	fill_task(rec, task);
-	if (!is_selected(task->pid))
-		rec->rec.flags |= SCHEDSCOPE_TASK_BYSTANDER;
+	rec->rec.flags |= flag;
 	submit(rec);
 	send_namespace(here, task);
 }
@@ -66,7 +66,7 @@ static __always_inline void send_task(struct here *here, struct task_struct *tas
 static __always_inline void introduce(struct here *here, struct task_struct *task)
 {
 	if (filtering && needs_introduction(task))
-		send_task(here, task);
+		send_task(here, task, SCHEDSCOPE_TASK_BYSTANDER);
 }
 
 static __always_inline void send_futex(const struct here *here, struct task_struct *task,
@@ -244,7 +244,7 @@ int BPF_PROG(on_wakeup_new, struct task_struct *task)
 	select_child(parent, task);
 	if (is_selected(task->pid)) {
 		send_fork(&here, parent, task);
-		send_task(&here, task);
+		send_task(&here, task, 0);
 		send_waking(&here, task, SCHEDSCOPE_REC_WAKEUP_NEW);
 	}
 	return 0;
@@ -266,7 +266,7 @@ static __always_inline void send_exec(struct task_struct *task, int old_pid)
 		rec->old_tid = old_pid;
 		submit(rec);
 	}
-	send_task(&here, task);
+	send_task(&here, task, 0);
 }
 
 SEC("tp_btf/sched_process_exec")

@@ -199,13 +199,13 @@ static void keep(const struct schedscope_rec *from, u16 kind, u16 size, u64 now)
 	memcpy((u8 *)to + sizeof(*to), (const u8 *)from + sizeof(*from), size - sizeof(*to));
 }
 
-static void send_task(struct task_struct *task, u64 now)
+/* Whether it is selected was looked at once: it may be another thing by now. */
+static void send_task(struct task_struct *task, u16 flag, u64 now)
 {
 	struct schedscope_task *rec = reserve(SCHEDSCOPE_REC_TASK, sizeof(*rec), now);
 
 	stream_fill_task(running, rec, task);
-	if (!stream_is_selected(running, task->pid))
-		rec->rec.flags |= SCHEDSCOPE_TASK_BYSTANDER;
+	rec->rec.flags |= flag;
 }
 
 /* Who a neighbour of a recorded thread is; when all are recorded, all are known. */
@@ -218,7 +218,7 @@ static void introduce(struct task_struct *task, u64 now)
 	known = &running->introduced[task->pid];
 	if (READ_ONCE(*known) == mark_of(task))
 		return;
-	send_task(task, now);
+	send_task(task, SCHEDSCOPE_TASK_BYSTANDER, now);
 	/* Should the record be lost, stage.c takes that back. */
 	WRITE_ONCE(*known, mark_of(task));
 }
@@ -356,7 +356,7 @@ void stream_wakeup_new(struct task_struct *task)
 	if (!stream_is_selected(running, task->pid))
 		return;
 	now = stream_now();
-	send_task(task, now);
+	send_task(task, 0, now);
 	send_waking(task, SCHEDSCOPE_REC_WAKEUP_NEW, now);
 }
 
@@ -397,7 +397,7 @@ void stream_exec(struct task_struct *task, pid_t old_tid)
 		return;
 	now = stream_now();
 	keep(&rec.rec, SCHEDSCOPE_REC_EXEC, sizeof(rec), now);
-	send_task(task, now);
+	send_task(task, 0, now);
 }
 
 /**

@@ -21,15 +21,6 @@ FIXTURE(ends) {
 	int fd;
 };
 
-static bool pin(pid_t tid, int cpu)
-{
-	cpu_set_t cpus;
-
-	CPU_ZERO(&cpus);
-	CPU_SET(cpu, &cpus);
-	return !sched_setaffinity(tid, sizeof(cpus), &cpus);
-}
-
 FIXTURE_SETUP(ends)
 {
 	self->fd = -1;

@@ -243,6 +243,15 @@ static inline void gate_open(atomic_int *gate, int step)
 	futex_wake(gate);
 }
 
+static bool pin(pid_t tid, int cpu)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(cpu, &cpus);
+	return !sched_setaffinity(tid, sizeof(cpus), &cpus);
+}
+
 /* A thread that says who it is, sleeps, does its work at step 1 and ends at step 2. */
 struct worker {
 	pthread_t thread;
@@ -260,14 +269,9 @@ static inline void *worker_main(void *data)
 {
 	struct worker *worker = data;
 	struct sched_param parameter = { .sched_priority = worker->fifo };
-	cpu_set_t cpus;
 
-	if (worker->cpu >= 0) {
-		CPU_ZERO(&cpus);
-		CPU_SET(worker->cpu, &cpus);
-		if (sched_setaffinity(0, sizeof(cpus), &cpus))
-			abort();
-	}
+	if (worker->cpu >= 0 && !pin(0, worker->cpu))
+		abort();
 	if (worker->fifo && sched_setscheduler(0, SCHED_FIFO, &parameter))
 		abort();
 	gate_open(&worker->tid, thread_id());

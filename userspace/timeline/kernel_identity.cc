@@ -138,8 +138,10 @@ void KernelTimeline::on_task(const schedscope_task& record, std::uint64_t t) {
   }
   if (index == no_index) {
     if (read_state(record) == Read::dead) return;  // a zombie: no thread any more
-    const bool old = (flags & SCHEDSCOPE_TASK_BEGIN) != 0 ||
-                     (record.start_ns != 0 && record.start_ns <= start_ns_);
+    // Of a selection it may have come into that since, though it is older.
+    const bool older = scope_ == Timeline::Scope::whole_machine && record.start_ns != 0 &&
+                       record.start_ns <= start_ns_;
+    const bool old = older || (flags & SCHEDSCOPE_TASK_BEGIN) != 0;
     index = add_thread(record.tid, old ? start_ns_ : t, t);
   }
   learn(index, record, t);

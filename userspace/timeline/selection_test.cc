@@ -40,6 +40,19 @@ TEST(Selection, ARunningThreadThatEntersRunsFromThereOn) {
   EXPECT_EQ(identities(told, 0, 80), "");
 }
 
+// It may have come in after recording began, and be told of before its coming is: a new name, or a
+// program, on another CPU.
+TEST(Selection, OneThatIsToldOfFirstWasNotThereFromTheStart) {
+  Script s;
+  s.task(20, 7, 0, 1).start_ns = 1;
+  s.task(21, 7, enters, 1).start_ns = 1;
+  s.task(50, 7, leaves, 1).start_ns = 1;
+  const Told told(s, 80, selected, 1, 10);
+  EXPECT_EQ(told.timeline.threads()[0].born_ns, 20U);
+  EXPECT_EQ(told.timeline.threads()[0].gone_ns, 50U);
+  EXPECT_EQ(identities(told, 10, 80), "");
+}
+
 // What is known of a bystander's place may be old: it enters where it is read.
 TEST(Selection, ABystanderThatEntersIsAnotherThread) {
   Script s;
