@@ -46,14 +46,31 @@ static __always_inline __u32 nominal_slice_read(const struct task_struct *task)
 			     BPF_CORE_READ(task, dl.dl_runtime), fair_slice);
 }
 
+/* More groups within each other than any machine has. */
+#define MOST_GROUPS 32
+
 /*
  * Whether its group's quota takes a fair thread off the CPU. Until commit e1fad12dcb66
  * ("sched/fair: Switch to task based throttle model", 6.18) it was the group that was taken
- * off, and its threads did not say so.
+ * off its queue, with the thread still queued in it: by the time of the switch, when this is
+ * asked.
  */
 static __always_inline bool quota_used(const struct task_struct *task)
 {
-	return bpf_core_field_exists(task->throttled) && task->throttled;
+	const struct sched_entity *group;
+	int i;
+
+	if (bpf_core_field_exists(task->throttled))
+		return task->throttled;
+	if (!bpf_core_field_exists(task->se.parent) || !task->se.on_rq)
+		return false;
+	group = task->se.parent;
+	for (i = 0; i < MOST_GROUPS && group; i++) {
+		if (!group->on_rq)
+			return true;
+		group = group->parent;
+	}
+	return false;
 }
 
 #endif

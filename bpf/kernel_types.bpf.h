@@ -58,6 +58,7 @@ struct sched_entity {
 	__s64 vlag;
 	__u64 vprot;
 	struct cfs_rq *cfs_rq;
+	struct sched_entity *parent; /* the group's, on the same CPU */
 };
 
 struct rq;
@@ -153,7 +154,7 @@ struct task_struct {
 	unsigned long nivcsw;
 	__u64 start_time;
 	char comm[16];
-	bool throttled; /* from 6.18; see quota_used() */
+	bool throttled; /* from 6.18 on; see quota_used() */
 };
 
 struct pt_regs {

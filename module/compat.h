@@ -114,15 +114,36 @@ static inline void compat_vm_flags_mod(struct vm_area_struct *vma, unsigned long
 }
 
 /*
- * A fair thread that its group's quota takes off the CPU; until 6.17 it was the group that
- * was, and its threads did not say so.
+ * Whether its group's quota takes a fair thread off the CPU. Until 6.17 it was the group that was
+ * taken off its queue, with the thread still queued in it.
+ *
+ * Context: the thread's run queue is locked, at a switch away from it.
  */
-#ifdef HAVE_TASK_THROTTLED
+#ifdef CONFIG_CFS_BANDWIDTH
 #define COMPAT_QUOTA_TOLD	true
-#define compat_quota_used(task)	READ_ONCE((task)->throttled)
+
+static inline bool compat_quota_used(const struct task_struct *task)
+{
+#ifdef HAVE_TASK_THROTTLED
+	return task->throttled;
+#else
+	const struct sched_entity *group;
+
+	if (!task->se.on_rq)
+		return false;
+	for (group = task->se.parent; group; group = group->parent)
+		if (!group->on_rq)
+			return true;
+	return false;
+#endif
+}
 #else
 #define COMPAT_QUOTA_TOLD	false
-#define compat_quota_used(task)	((void)(task), false)
+
+static inline bool compat_quota_used(const struct task_struct *task)
+{
+	return false;
+}
 #endif
 
 /* Threads that never run a program of their own, as the kernel's threads do; from 6.4 on. */

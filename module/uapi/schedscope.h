@@ -642,7 +642,7 @@ struct schedscope_frame {
 #define SCHEDSCOPE_SIGNAL_FAIR_SLICE	(1ULL << 2) /* se.slice: EEVDF, 6.6 */
 #define SCHEDSCOPE_SIGNAL_SET_STATE	(1ULL << 3) /* sched_set_state_tp */
 #define SCHEDSCOPE_SIGNAL_DL		(1ULL << 4) /* sched_dl_throttle_tp and its like */
-#define SCHEDSCOPE_SIGNAL_QUOTA		(1ULL << 5) /* a fair thread's throttled, 6.18 */
+#define SCHEDSCOPE_SIGNAL_QUOTA		(1ULL << 5) /* CONFIG_CFS_BANDWIDTH */
 
 /**
  * struct schedscope_info - what the loaded module is and does

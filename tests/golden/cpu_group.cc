@@ -19,6 +19,7 @@
 namespace schedscope::golden {
 namespace {
 
+constexpr const char* inner = "inner";
 constexpr const char* cure = "run as root where cgroups of one's own may be made";
 
 Result<void> put(const std::filesystem::path& file, std::string_view text) {
@@ -95,11 +96,16 @@ Result<void> CpuGroup::make(std::uint64_t quota_us, std::uint64_t period_us) {
     if (auto set = put(path / "cpu.max", fmt::format("{} {}", quota_us, period_us)); !set) {
       return set;
     }
+    if (auto on = put(path / "cgroup.subtree_control", "+cpu"); !on) return on;
   } else {
     if (auto set = put(path / "cpu.cfs_period_us", std::to_string(period_us)); !set) return set;
     if (auto set = put(path / "cpu.cfs_quota_us", std::to_string(quota_us)); !set) return set;
   }
-  return put(path / "cgroup.procs", "0");
+  if (!std::filesystem::create_directory(path / inner, code)) {
+    return fail_errno(fmt::format("make a cgroup in {}", path.string()), cure, Exit::machine,
+                      code.value());
+  }
+  return put(path / inner / "cgroup.procs", "0");
 }
 
 std::uint64_t CpuGroup::throttled() const {
@@ -111,14 +117,17 @@ std::uint64_t CpuGroup::throttled() const {
   return 0;
 }
 
-CpuGroup::~CpuGroup() {
-  if (!path_.empty()) {
-    (void)put(home_ / "cgroup.procs", "0");
-    // A thread that has just been joined may be in it for a moment more.
-    for (int i = 0; ::rmdir(path_.c_str()) != 0 && errno == EBUSY && i < 100; ++i) {
-      ::usleep(10'000);
-    }
+void CpuGroup::leave() {
+  (void)put(home_ / "cgroup.procs", "0");
+  // A thread that has just been joined may be in it for a moment more.
+  for (int i = 0; ::rmdir((path_ / inner).c_str()) != 0 && errno == EBUSY && i < 100; ++i) {
+    ::usleep(10'000);
   }
+  (void)::rmdir(path_.c_str());
+}
+
+CpuGroup::~CpuGroup() {
+  if (!path_.empty()) leave();
   if (enabled_) (void)put(home_ / "cgroup.subtree_control", "-cpu");
 }
 

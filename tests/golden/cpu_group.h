@@ -9,8 +9,8 @@
 
 namespace schedscope::golden {
 
-// A cgroup below the calling process's own, with a quota of CPU time, of cgroup v2 or v1. The
-// process is in it until this is dropped, and the cgroup is gone then.
+// A cgroup below the calling process's own, with a quota of CPU time, of cgroup v2 or v1, and one
+// in it, without. The process is in that until this is dropped, and both are gone then.
 class CpuGroup {
  public:
   [[nodiscard]] static Result<CpuGroup> enter(std::uint64_t quota_us, std::uint64_t period_us);
@@ -27,6 +27,8 @@ class CpuGroup {
  private:
   CpuGroup() = default;
   Result<void> make(std::uint64_t quota_us, std::uint64_t period_us);
+
+  void leave();
 
   std::filesystem::path path_;  // "": not made
   std::filesystem::path home_;  // where the process was

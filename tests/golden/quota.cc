@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A thread that only spins, in a cgroup that may use 20 ms of CPU time in 100 ms.
+// A thread that only spins, in a cgroup that may use 20 ms of CPU time in 100 ms: alone on its CPU,
+// and beside another one that only spins, out of the cgroup.
 
-#include <sys/utsname.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
+#include <csignal>
 #include <span>
 #include <vector>
 
@@ -27,6 +31,32 @@ std::uint64_t bandwidth_slice_ns() {
   const auto text = read_text("/proc/sys/kernel/sched_cfs_bandwidth_slice_us");
   return text ? std::strtoull(text->c_str(), nullptr, 10) * 1000 : 5'000'000;
 }
+
+// Out of the cgroup, for as long as this is there.
+class Neighbour {
+ public:
+  explicit Neighbour(std::uint32_t cpu) : pid_(::fork()) {
+    if (pid_ != 0) return;
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    ::prctl(PR_SET_NAME, "neighbour");
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    CPU_SET(cpu, &cpus);
+    if (::sched_setaffinity(0, sizeof(cpus), &cpus) != 0) ::_exit(1);
+    for (;;) (void)now_ns();
+  }
+  Neighbour(Neighbour&&) = delete;
+  Neighbour& operator=(Neighbour&&) = delete;
+  ~Neighbour() {
+    if (pid_ <= 0) return;
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  [[nodiscard]] pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_;
+};
 
 Result<nlohmann::json> play(std::uint32_t cpu) {
   auto group = CpuGroup::enter(quota_ns / 1000, period_ns / 1000);
@@ -52,19 +82,17 @@ Result<nlohmann::json> play(std::uint32_t cpu) {
   return told;
 }
 
-// From 6.18 on a fair thread tells that its group's quota ends its slice.
-bool kernel_tells() {
-  utsname name{};
-  int major = 0, minor = 0;
-  ::uname(&name);
-  return std::sscanf(name.release, "%d.%d", &major, &minor) == 2 &&
-         (major > 6 || (major == 6 && minor >= 18));
+Result<nlohmann::json> play_beside(std::uint32_t cpu) {
+  const Neighbour neighbour(cpu);
+  if (neighbour.pid() < 0) return fail_errno("start a process");
+  auto told = play(cpu);
+  if (told) told->emplace("neighbour", neighbour.pid());
+  return told;
 }
 
 struct Cuts {
-  std::uint64_t throttled = 0;  // said so
-  std::uint64_t to_idle = 0, to_idle_other = 0;
-  std::uint64_t to_a_thread = 0;  // followed by a wait of most of a period, and not said so
+  std::uint64_t throttled = 0, for_another = 0;  // of the ends; of those, for no idle task
+  std::uint64_t to_idle_other = 0;
   std::uint64_t too_long = 0;
   std::uint64_t longest_ns = 0, run_ns = 0;  // as far as the thread saw itself run
   // That the kernel may have counted as throttled: a timer that is late counts all that are over,
@@ -72,9 +100,8 @@ struct Cuts {
   std::uint64_t periods = 0;
 };
 
-bool is_cut(const timeline::Slice& slice, const timeline::Slice& next) {
-  // A turn of another thread is some ms long at most, what is left of a period most of 80.
-  return slice.end == timeline::SliceEnd::throttled || next.begin_ns - slice.end_ns > period_ns / 2;
+bool is_cut(const timeline::Slice& slice) {
+  return slice.end == timeline::SliceEnd::throttled;
 }
 
 // Where in 100 ms the periods begin, as far as those that go on after a cut tell: the timer that
@@ -83,7 +110,7 @@ bool is_cut(const timeline::Slice& slice, const timeline::Slice& next) {
 std::uint64_t period_begin_ns(std::span<const timeline::Slice> slices) {
   std::vector<std::uint64_t> at;
   for (std::size_t i = 0; i + 1 < slices.size(); ++i) {
-    if (is_cut(slices[i], slices[i + 1])) at.push_back(slices[i + 1].begin_ns % period_ns);
+    if (is_cut(slices[i])) at.push_back(slices[i + 1].begin_ns % period_ns);
   }
   std::ranges::sort(at);
   std::uint64_t begin = 0, longest = 0;
@@ -113,15 +140,11 @@ Cuts count_cuts(const Trial& trial, timeline::ThreadIndex thread) {
         seen_ns(unseen, std::max(slice.begin_ns, begin.at_ns), slice.end_ns, apart_ns(slice));
     run += seen_ns(unseen, slice.begin_ns, slice.end_ns, apart_ns(slice));
     const bool idle = slice.next == timeline::no_index;
-    const bool said = slice.end == timeline::SliceEnd::throttled;
-    const std::uint64_t off_ns = slices[i + 1].begin_ns - slice.end_ns;
-    const bool cut = is_cut(slice, slices[i + 1]);
-    if (said) ++cuts.throttled;
-    if (idle) ++cuts.to_idle;
-    if (idle && !said) ++cuts.to_idle_other;
-    if (cut && !said && !idle) ++cuts.to_a_thread;
-    if (!cut) continue;
-    cuts.periods += off_ns / period_ns + 1;
+    if (idle && !is_cut(slice)) ++cuts.to_idle_other;
+    if (!is_cut(slice)) continue;
+    ++cuts.throttled;
+    cuts.for_another += idle ? 0 : 1;
+    cuts.periods += (slices[i + 1].begin_ns - slice.end_ns) / period_ns + 1;
     cuts.longest_ns = std::max(cuts.longest_ns, run);
     // The kernel charges at ticks: the quota is found used up at most one late. Who goes on late
     // in a period has the next one's as well.
@@ -144,36 +167,44 @@ void judge(const Trial& trial, Verdict& verdict) {
   const Cuts cuts = count_cuts(trial, thread->who.index);
   verdict.at_least("periods that the kernel throttled", periods, length_ns / period_ns / 2);
   verdict.equal("ends for the idle task, not `throttled`", cuts.to_idle_other, std::uint64_t{0});
-  if (kernel_tells()) {
-    verdict.equal("cuts for another thread that are not `throttled`", cuts.to_a_thread,
-                  std::uint64_t{0});
-  } else {
-    verdict.note(fmt::format(
-        "before 6.18 the kernel does not tell of a cut when another thread comes: {} such",
-        cuts.to_a_thread));
-  }
   // A period that the first or the last reading lies in may be counted after it, or before.
-  const std::uint64_t all = cuts.throttled + cuts.to_a_thread;
   verdict.at_least("periods of the cuts, of those that the kernel throttled", cuts.periods + 1,
                    periods);
-  verdict.at_most("cuts, of the periods that the kernel throttled", all, periods + 1);
+  verdict.at_most("ends `throttled`, of the periods that the kernel throttled", cuts.throttled,
+                  periods + 1);
   verdict.equal("quotas of more than 20 ms and a slice, as far as it saw itself run", cuts.too_long,
                 std::uint64_t{0});
   const std::uint64_t most_ns = ((end.at_ns - begin.at_ns) / period_ns + 2) * quota_ns +
                                 trial.told.at("slice_ns").get<std::uint64_t>();
   verdict.at_most("seen to run ns", cuts.run_ns, most_ns);
-  verdict.note(fmt::format("longest quota: {} ns; {} ends `throttled` in {} periods",
-                           cuts.longest_ns, cuts.throttled, periods));
+  verdict.note(
+      fmt::format("longest quota: {} ns; {} ends `throttled`, {} for another thread, in {} periods",
+                  cuts.longest_ns, cuts.throttled, cuts.for_another, periods));
+}
+
+void judge_beside(const Trial& trial, Verdict& verdict) {
+  judge(trial, verdict);
+  const auto* neighbour = find_thread(trial.report, trial.told.at("neighbour"));
+  verdict.holds("the other one is in the report, once", neighbour != nullptr);
+  if (neighbour == nullptr) return;
+  verdict.equal("its ends `throttled`", ends_of(*neighbour, timeline::SliceEnd::throttled),
+                std::uint64_t{0});
 }
 
 }  // namespace
 
-extern const Schedule quota;
+extern const Schedule quota, quota_beside;
 const Schedule quota{
     .name = "quota",
     .answer = "at most 20 ms and a slice a period; the cuts end `throttled`",
     .workload = play,
     .judge = judge,
+};
+const Schedule quota_beside{
+    .name = "quota-beside",
+    .answer = "likewise where another thread has the CPU then",
+    .workload = play_beside,
+    .judge = judge_beside,
 };
 
 }  // namespace schedscope::golden

@@ -119,7 +119,7 @@ std::vector<Check> check_signals(const schedscope_info& info) {
       {SCHEDSCOPE_SIGNAL_NEED_RESCHED, "who asks for a reschedule (sched_set_need_resched_tp)"},
       {SCHEDSCOPE_SIGNAL_TIMER, "the timer interrupt (local_timer_entry)"},
       {SCHEDSCOPE_SIGNAL_FAIR_SLICE, "nominal slices of the fair scheduler (EEVDF)"},
-      {SCHEDSCOPE_SIGNAL_QUOTA, "that a thread's group has used up its quota (task->throttled)"},
+      {SCHEDSCOPE_SIGNAL_QUOTA, "that a thread's group has used up its quota"},
       {SCHEDSCOPE_SIGNAL_SET_STATE, "changes of a thread's state (sched_set_state_tp)"},
       {SCHEDSCOPE_SIGNAL_DL, "deadline throttling (sched_dl_throttle_tp)"},
   }};
