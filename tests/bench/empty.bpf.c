@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The least that a probe on a switch can do: what any probe is measured against. */
+/* The least that probes can do: what any are measured against. */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
@@ -7,6 +7,18 @@ char LICENSE[] SEC("license") = "GPL";
 
 SEC("tp_btf/sched_switch")
 int on_switch(void *ctx)
+{
+	return 0;
+}
+
+SEC("tp_btf/sched_waking")
+int on_waking(void *ctx)
+{
+	return 0;
+}
+
+SEC("tp_btf/sched_wakeup")
+int on_wakeup(void *ctx)
 {
 	return 0;
 }
