@@ -46,11 +46,17 @@ static __always_inline __u32 nominal_slice_read(const struct task_struct *task)
 			     BPF_CORE_READ(task, dl.dl_runtime), fair_slice);
 }
 
-/* More groups within each other than any machine has. */
+/* The verifier wants a bound: what is deeper in groups is not told. */
 #define MOST_GROUPS 32
 
+/* A fair thread that its group's quota has taken off its queue. */
+static __always_inline bool task_throttled(const struct task_struct *task)
+{
+	return bpf_core_field_exists(task->throttled) && task->throttled;
+}
+
 /*
- * Whether its group's quota takes a fair thread off the CPU. Until commit e1fad12dcb66
+ * Whether its group's quota takes a fair thread off the CPU. Before commit e1fad12dcb66
  * ("sched/fair: Switch to task based throttle model", 6.18) it was the group that was taken
  * off its queue, with the thread still queued in it: by the time of the switch, when this is
  * asked.
@@ -61,7 +67,7 @@ static __always_inline bool quota_used(const struct task_struct *task)
 	int i;
 
 	if (bpf_core_field_exists(task->throttled))
-		return task->throttled;
+		return task_throttled(task);
 	if (!bpf_core_field_exists(task->se.parent) || !task->se.on_rq)
 		return false;
 	group = task->se.parent;

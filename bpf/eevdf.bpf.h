@@ -121,7 +121,7 @@ static __always_inline void send_eevdf(const struct here *here, struct task_stru
 static __always_inline bool is_fair(const struct task_struct *task, bool runnable)
 {
 	return task->pid && task->prio >= LEAST_FAIR_PRIO && task->policy != POLICY_EXT &&
-	       (task->se.on_rq || !runnable || quota_used(task));
+	       (task->se.on_rq || !runnable || task_throttled(task));
 }
 
 static __always_inline void eevdf_at_switch(const struct here *here, struct task_struct *prev,

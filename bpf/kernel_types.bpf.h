@@ -154,7 +154,7 @@ struct task_struct {
 	unsigned long nivcsw;
 	__u64 start_time;
 	char comm[16];
-	bool throttled; /* from 6.18 on; see quota_used() */
+	bool throttled; /* from 6.18 on; see task_throttled() */
 };
 
 struct pt_regs {

@@ -114,7 +114,7 @@ static inline void compat_vm_flags_mod(struct vm_area_struct *vma, unsigned long
 }
 
 /*
- * Whether its group's quota takes a fair thread off the CPU. Until 6.17 it was the group that was
+ * Whether its group's quota takes a fair thread off the CPU. Before 6.18 it was the group that was
  * taken off its queue, with the thread still queued in it.
  *
  * Context: the thread's run queue is locked, at a switch away from it.

@@ -93,12 +93,10 @@ static inline bool is_yield(unsigned int flags)
 /* Why a slice ended whose thread could have gone on. */
 static inline __u32 runnable_end(unsigned int flags, int prev_prio, int next_prio, bool next_idle)
 {
-	if (flags & SCHEDSCOPE_SWITCH_THROTTLED)
-		return SCHEDSCOPE_END_THROTTLED;
 	if (is_yield(flags))
 		return SCHEDSCOPE_END_YIELDED;
 	/* Runnable, and yet not allowed to run: its quota or budget is used up. */
-	if (next_idle)
+	if (next_idle || flags & SCHEDSCOPE_SWITCH_THROTTLED)
 		return SCHEDSCOPE_END_THROTTLED;
 	if (prio_outranks(next_prio, prev_prio))
 		return SCHEDSCOPE_END_OUTRANKED;

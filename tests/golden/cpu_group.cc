@@ -88,6 +88,7 @@ Result<void> CpuGroup::make(std::uint64_t quota_us, std::uint64_t period_us) {
   const auto path = home_ / fmt::format("golden-{}", ::getpid());
   std::error_code code;
   if (!std::filesystem::create_directory(path, code)) {
+    if (!code) code = std::make_error_code(std::errc::file_exists);
     return fail_errno(fmt::format("make cgroup {}", path.string()), cure, Exit::machine,
                       code.value());
   }

@@ -35,16 +35,7 @@ std::uint64_t bandwidth_slice_ns() {
 // Out of the cgroup, for as long as this is there.
 class Neighbour {
  public:
-  explicit Neighbour(std::uint32_t cpu) : pid_(::fork()) {
-    if (pid_ != 0) return;
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    ::prctl(PR_SET_NAME, "neighbour");
-    cpu_set_t cpus;
-    CPU_ZERO(&cpus);
-    CPU_SET(cpu, &cpus);
-    if (::sched_setaffinity(0, sizeof(cpus), &cpus) != 0) ::_exit(1);
-    for (;;) (void)now_ns();
-  }
+  explicit Neighbour(std::uint32_t cpu) : Neighbour(cpu, ::getpid()) {}
   Neighbour(Neighbour&&) = delete;
   Neighbour& operator=(Neighbour&&) = delete;
   ~Neighbour() {
@@ -55,6 +46,17 @@ class Neighbour {
   [[nodiscard]] pid_t pid() const { return pid_; }
 
  private:
+  Neighbour(std::uint32_t cpu, pid_t parent) : pid_(::fork()) {
+    if (pid_ != 0) return;
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    ::prctl(PR_SET_NAME, "neighbour");
+    cpu_set_t cpus;
+    CPU_ZERO(&cpus);
+    CPU_SET(cpu, &cpus);
+    if (::getppid() != parent || ::sched_setaffinity(0, sizeof(cpus), &cpus) != 0) ::_exit(1);
+    for (;;) (void)now_ns();
+  }
+
   pid_t pid_;
 };
 
@@ -157,10 +159,10 @@ Cuts count_cuts(const Trial& trial, timeline::ThreadIndex thread) {
   return cuts;
 }
 
-void judge(const Trial& trial, Verdict& verdict) {
+Cuts judge_cuts(const Trial& trial, Verdict& verdict) {
   const auto* thread = find_thread(trial.report, trial.told.at("tid"));
   verdict.holds("is in the report, once", thread != nullptr);
-  if (thread == nullptr) return;
+  if (thread == nullptr) return {};
   const auto begin = trial.told.at("begin").get<OwnSwitches>();
   const auto end = trial.told.at("end").get<OwnSwitches>();
   const std::uint64_t periods = trial.told.at("periods");
@@ -180,15 +182,22 @@ void judge(const Trial& trial, Verdict& verdict) {
   verdict.note(
       fmt::format("longest quota: {} ns; {} ends `throttled`, {} for another thread, in {} periods",
                   cuts.longest_ns, cuts.throttled, cuts.for_another, periods));
+  return cuts;
+}
+
+void judge(const Trial& trial, Verdict& verdict) {
+  (void)judge_cuts(trial, verdict);
 }
 
 void judge_beside(const Trial& trial, Verdict& verdict) {
-  judge(trial, verdict);
+  const Cuts cuts = judge_cuts(trial, verdict);
   const auto* neighbour = find_thread(trial.report, trial.told.at("neighbour"));
   verdict.holds("the other one is in the report, once", neighbour != nullptr);
   if (neighbour == nullptr) return;
-  verdict.equal("its ends `throttled`", ends_of(*neighbour, timeline::SliceEnd::throttled),
-                std::uint64_t{0});
+  verdict.equal("ends `throttled` for the idle task, beside one that is always ready",
+                cuts.throttled - cuts.for_another, std::uint64_t{0});
+  verdict.equal("the other one's ends `throttled`",
+                ends_of(*neighbour, timeline::SliceEnd::throttled), std::uint64_t{0});
 }
 
 }  // namespace

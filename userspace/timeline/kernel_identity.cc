@@ -187,12 +187,15 @@ void KernelTimeline::read_at_end(ThreadIndex index, const schedscope_task& recor
   track.same_at_end = then == track.state[0] && record.switches == track.begin_switches;
 }
 
-// Whether the record tells that its thread has come into the selection, or has left it.
+// Whether the record tells that its thread has come into the selection, or has left it. One who
+// has left may still be told of by who found him in: only a move, or a walk, brings him back.
 bool KernelTimeline::crosses(const schedscope_task& record, ThreadIndex index) const {
   if (scope_ == Timeline::Scope::whole_machine) return false;
   const bool outside = (record.rec.flags & SCHEDSCOPE_TASK_BYSTANDER) != 0;
-  if (index == no_index) return !outside && (record.rec.flags & SCHEDSCOPE_TASK_MOVED) != 0;
-  return threads_[index].identified && threads_[index].bystander != outside;
+  const bool moved = (record.rec.flags & SCHEDSCOPE_TASK_MOVED) != 0;
+  if (index == no_index) return !outside && moved;
+  if (!threads_[index].identified || threads_[index].bystander == outside) return false;
+  return outside || moved || (record.rec.flags & SCHEDSCOPE_TASK_BEGIN) != 0;
 }
 
 // What was recorded before is one stretch of its life, what comes from now on another, and each
@@ -258,6 +261,9 @@ void KernelTimeline::learn(ThreadIndex index, const schedscope_task& record, std
       sink->in_cgroup(index, record.cgroup_id, from_birth ? 0 : t, moved || from_birth);
     }
   }
+  if (!thread.identified) {
+    thread.bystander = (record.rec.flags & SCHEDSCOPE_TASK_BYSTANDER) != 0;
+  }
   thread.identified = true;
   thread.pid = record.pid;
   thread.ppid = record.ppid;
@@ -267,7 +273,6 @@ void KernelTimeline::learn(ThreadIndex index, const schedscope_task& record, std
   thread.prio = record.prio;
   thread.nice = record.nice;
   thread.kernel_thread = (record.rec.flags & SCHEDSCOPE_TASK_KTHREAD) != 0;
-  thread.bystander = (record.rec.flags & SCHEDSCOPE_TASK_BYSTANDER) != 0;
   thread.start_ns = record.start_ns;
   if (record.cgroup_id != 0) thread.cgroup_id = record.cgroup_id;
   if (record.slice_ns != 0) thread.slice_ns = record.slice_ns;

@@ -85,6 +85,28 @@ TEST(Selection, WhatALeaverDidCountsUpToThere) {
   EXPECT_EQ(identities(told, 0, 80), "");
 }
 
+// A new name, or a program, that was told of on another CPU while it left.
+TEST(Selection, ALeaverThatIsToldOfAgainStaysOut) {
+  Script s;
+  s.task(10, 7, enters, 1);
+  s.task(50, 7, leaves, 1);
+  s.task(51, 7, 0, 1);
+  const Told told(s, 80, selected);
+  ASSERT_EQ(told.timeline.threads().size(), 2U);
+  EXPECT_EQ(told.timeline.threads()[0].gone_ns, 50U);
+  EXPECT_TRUE(told.timeline.threads()[1].bystander);
+}
+
+// The walk at the start finds whom the rules select, who may have been met before.
+TEST(Selection, ABystanderThatTheWalkFindsIsSelected) {
+  Script s;
+  s.task(10, 7, SCHEDSCOPE_TASK_BYSTANDER, 1);
+  s.task(20, 7, SCHEDSCOPE_TASK_BEGIN, 1);
+  const Told told(s, 80, selected);
+  ASSERT_EQ(told.timeline.threads().size(), 2U);
+  EXPECT_FALSE(told.timeline.threads()[1].bystander);
+}
+
 // A filtered-out thread still ends the open interval of one that is in: here the leaver, whose
 // switch to a selected one is recorded.
 TEST(Selection, ALeaverStaysOnItsCpuUntilItIsSeenToLeaveThat) {

@@ -27,10 +27,10 @@ SliceEnd runnable_end(const schedscope_switch& record) {
   // the kernel looks for that before it returns from the switch that the call made.
   constexpr std::uint16_t not_its_own =
       SCHEDSCOPE_SWITCH_PREEMPT | SCHEDSCOPE_SWITCH_TICK | SCHEDSCOPE_SWITCH_WAKEUP;
-  if ((flags & SCHEDSCOPE_SWITCH_THROTTLED) != 0) return SliceEnd::throttled;
   if ((flags & SCHEDSCOPE_SWITCH_YIELD) != 0 && (flags & not_its_own) == 0) {
     return SliceEnd::yielded;
   }
+  if ((flags & SCHEDSCOPE_SWITCH_THROTTLED) != 0) return SliceEnd::throttled;
   // The idle task is picked only when nothing in the queue may run: prev is runnable and yet
   // not allowed to, so its group's quota or its own budget is used up.
   if (record.next_tid == 0) return SliceEnd::throttled;
