@@ -158,11 +158,13 @@ Result<nlohmann::json> play(std::uint32_t cpu) {
   return told;
 }
 
-// Of the CPU while a thread lived, which it had nearly for itself.
+// Of the CPU while a thread lived, which it had nearly for itself. A new thread may be interrupted
+// where its maker is, before it is sent there.
 Counts counted(const Trial& trial, const analysis::ThreadReport& thread) {
   Counts counts;
   for (const schedscope_interrupts& record : trial.trace.interrupts()) {
-    if (record.of_cpu != trial.cpu || record.rec.time_ns - record.for_ns < thread.who.born_ns ||
+    if (record.of_cpu != trial.cpu && record.tid != thread.who.tid) continue;
+    if (record.rec.time_ns - record.for_ns < thread.who.born_ns ||
         record.rec.time_ns > thread.who.gone_ns) {
       continue;
     }
