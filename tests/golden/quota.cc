@@ -107,20 +107,22 @@ bool is_cut(const timeline::Slice& slice) {
 }
 
 // Where in 100 ms the periods begin, as far as those that go on after a cut tell: the timer that
-// lets them has a grid, and is late now and then where CPUs stand still, but mostly is not. So it
-// is behind the longest stretch in which none goes on.
+// lets them has a grid. Where CPUs stand still it is late, each time for another while, and when it
+// is not, they go on together: behind the neighbour's turn at most.
 std::uint64_t period_begin_ns(std::span<const timeline::Slice> slices) {
+  constexpr std::uint64_t together_ns = 5'000'000;
   std::vector<std::uint64_t> at;
   for (std::size_t i = 0; i + 1 < slices.size(); ++i) {
     if (is_cut(slices[i])) at.push_back(slices[i + 1].begin_ns % period_ns);
   }
-  std::ranges::sort(at);
-  std::uint64_t begin = 0, longest = 0;
-  for (std::size_t i = 0; i < at.size(); ++i) {
-    const std::uint64_t stretch = i == 0 ? at[0] + period_ns - at.back() : at[i] - at[i - 1];
-    if (stretch < longest) continue;
-    begin = at[i];
-    longest = stretch;
+  std::uint64_t begin = 0;
+  std::ptrdiff_t most = 0;
+  for (const std::uint64_t first : at) {
+    const auto together = std::ranges::count_if(
+        at, [&](std::uint64_t ns) { return (ns + period_ns - first) % period_ns < together_ns; });
+    if (together <= most) continue;
+    most = together;
+    begin = first;
   }
   return begin;
 }
