@@ -339,13 +339,13 @@ int BPF_PROG(on_migrate, struct task_struct *task, int to_cpu)
 }
 
 /*
- * A TASK record of what may have changed whether its thread is selected. Who comes into the
- * selection, or leaves it, is told of as of after that; all others take the time before they look:
- * so nothing of what they found in comes after its leaving.
+ * A TASK record of what may have changed whether its thread is selected. One that comes into the
+ * selection is read after it is in, and one that leaves has left before it is out: nothing of the
+ * time in between is taken for certain.
  */
-static __always_inline struct schedscope_task *reserve_moved(struct here *here, bool crosses)
+static __always_inline struct schedscope_task *reserve_moved(struct here *here, bool enters)
 {
-	if (crosses)
+	if (enters)
 		here->now = bpf_ktime_get_ns();
 	return reserve_here(here, SCHEDSCOPE_REC_TASK, sizeof(struct schedscope_task));
 }
@@ -371,7 +371,7 @@ static __always_inline void send_rename(struct task_struct *task, const char *co
 	selected = is_selected(task->pid);
 	if (!selected && !crosses)
 		return;
-	rec = reserve_moved(&here, crosses);
+	rec = reserve_moved(&here, crosses && selected);
 	if (!rec)
 		return;
 	fill_task(rec, task);
@@ -417,7 +417,7 @@ static __always_inline void thread_moved(struct task_struct *task)
 	selected = is_selected(tid);
 	if (!selected && !crosses)
 		return;
-	rec = reserve_moved(&here, crosses);
+	rec = reserve_moved(&here, crosses && selected);
 	if (!rec)
 		return;
 	fill_task(rec, task);

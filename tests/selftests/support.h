@@ -243,7 +243,7 @@ static inline void gate_open(atomic_int *gate, int step)
 	futex_wake(gate);
 }
 
-static bool pin(pid_t tid, int cpu)
+static inline bool pin(pid_t tid, int cpu)
 {
 	cpu_set_t cpus;
 

@@ -96,6 +96,7 @@ class KernelTimeline {
     bool guessed_awake = false;      // … and was taken for not consumed, since it ran next
     bool seen = false;               // a switch or a wakeup told of it
     bool entered = false;            // came into the selection while it was recorded
+    bool left = false;               // a bystander since it left that
     bool from_walk = false;          // not seen yet, and the walk told its state
     bool slice_cut = false;          // its slice began before what is seen
     bool carrier = false;

@@ -188,14 +188,16 @@ void KernelTimeline::read_at_end(ThreadIndex index, const schedscope_task& recor
 }
 
 // Whether the record tells that its thread has come into the selection, or has left it. One who
-// has left may still be told of by who found him in: only a move, or a walk, brings him back.
+// has left may still be told of by who found him in: only a move brings him back. One who was only
+// met may also be found by the walk.
 bool KernelTimeline::crosses(const schedscope_task& record, ThreadIndex index) const {
   if (scope_ == Timeline::Scope::whole_machine) return false;
   const bool outside = (record.rec.flags & SCHEDSCOPE_TASK_BYSTANDER) != 0;
   const bool moved = (record.rec.flags & SCHEDSCOPE_TASK_MOVED) != 0;
   if (index == no_index) return !outside && moved;
   if (!threads_[index].identified || threads_[index].bystander == outside) return false;
-  return outside || moved || (record.rec.flags & SCHEDSCOPE_TASK_BEGIN) != 0;
+  const bool walked = (record.rec.flags & SCHEDSCOPE_TASK_BEGIN) != 0;
+  return outside || moved || (walked && !tracks_[index].left);
 }
 
 // What was recorded before is one stretch of its life, what comes from now on another, and each
@@ -214,6 +216,7 @@ ThreadIndex KernelTimeline::cross(const schedscope_task& record, ThreadIndex old
   }
   const ThreadIndex index = add_thread(record.tid, t, t);
   threads_[index].partial = true;
+  tracks_[index].left = !enters;
   if (left_on != SCHEDSCOPE_CPU_NONE) {
     cpus_[left_on].current = Cpu::Current::unknown;
     cpus_[left_on].since = t;

@@ -85,12 +85,13 @@ TEST(Selection, WhatALeaverDidCountsUpToThere) {
   EXPECT_EQ(identities(told, 0, 80), "");
 }
 
-// A new name, or a program, that was told of on another CPU while it left.
+// A new name, or a program, that was told of on another CPU while it left, or a walk that met it.
 TEST(Selection, ALeaverThatIsToldOfAgainStaysOut) {
   Script s;
   s.task(10, 7, enters, 1);
   s.task(50, 7, leaves, 1);
   s.task(51, 7, 0, 1);
+  s.task(52, 7, SCHEDSCOPE_TASK_BEGIN, 1);
   const Told told(s, 80, selected);
   ASSERT_EQ(told.timeline.threads().size(), 2U);
   EXPECT_EQ(told.timeline.threads()[0].gone_ns, 50U);

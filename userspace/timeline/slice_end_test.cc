@@ -67,6 +67,7 @@ TEST(SliceEnd, Rules) {
       {"deadline budget", 0, 0, -1, 120, throttled},
       {"quota, nobody else", 0, tick, 120, 120, throttled, State::wait, 0},
       {"quota, told by the kernel", 0, kernel_mode | told | tick, 120, 120, throttled},
+      {"yield, and the quota is used up", 0, yield | told, 120, 120, yielded},
       {"nice is no class", 0, wakeup, 120, 100, preempted},
   };
   for (const Case& c : cases) {
