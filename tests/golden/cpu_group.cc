@@ -2,14 +2,16 @@
 #include "cpu_group.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <sstream>
 #include <string>
 #include <string_view>
-#include <system_error>
 
 #include <fmt/format.h>
 
@@ -69,6 +71,13 @@ std::filesystem::path find_home(bool& v2) {
   return {};
 }
 
+// A thread that has just ended may be in it for a moment more.
+void remove_group(const std::filesystem::path& group) {
+  for (int i = 0; ::rmdir(group.c_str()) != 0 && errno == EBUSY && i < 100; ++i) {
+    ::usleep(10'000);
+  }
+}
+
 }  // namespace
 
 Result<CpuGroup> CpuGroup::enter(std::uint64_t quota_us, std::uint64_t period_us) {
@@ -81,32 +90,45 @@ Result<void> CpuGroup::make(std::uint64_t quota_us, std::uint64_t period_us) {
   bool v2 = false;
   home_ = find_home(v2);
   if (home_.empty()) return fail("make a cgroup", "no cpu controller is mounted", cure);
-  if (v2 && !has_word(read_text(home_ / "cgroup.subtree_control").value_or(""), "cpu")) {
+  enabled_ = v2 && !has_word(read_text(home_ / "cgroup.subtree_control").value_or(""), "cpu");
+  path_ = home_ / fmt::format("golden-{}", ::getpid());
+  if (auto started = start_sweeper(); !started) return started;
+  if (enabled_) {
     if (auto on = put(home_ / "cgroup.subtree_control", "+cpu"); !on) return on;
-    enabled_ = true;
   }
-  const auto path = home_ / fmt::format("golden-{}", ::getpid());
-  std::error_code code;
-  if (!std::filesystem::create_directory(path, code)) {
-    if (!code) code = std::make_error_code(std::errc::file_exists);
-    return fail_errno(fmt::format("make cgroup {}", path.string()), cure, Exit::machine,
-                      code.value());
+  if (::mkdir(path_.c_str(), 0755) != 0 || ::mkdir((path_ / inner).c_str(), 0755) != 0) {
+    return fail_errno(fmt::format("make cgroup {} and one in it", path_.string()), cure);
   }
-  path_ = path;
   if (v2) {
-    if (auto set = put(path / "cpu.max", fmt::format("{} {}", quota_us, period_us)); !set) {
+    if (auto set = put(path_ / "cpu.max", fmt::format("{} {}", quota_us, period_us)); !set) {
       return set;
     }
-    if (auto on = put(path / "cgroup.subtree_control", "+cpu"); !on) return on;
+    if (auto on = put(path_ / "cgroup.subtree_control", "+cpu"); !on) return on;
   } else {
-    if (auto set = put(path / "cpu.cfs_period_us", std::to_string(period_us)); !set) return set;
-    if (auto set = put(path / "cpu.cfs_quota_us", std::to_string(quota_us)); !set) return set;
+    if (auto set = put(path_ / "cpu.cfs_period_us", std::to_string(period_us)); !set) return set;
+    if (auto set = put(path_ / "cpu.cfs_quota_us", std::to_string(quota_us)); !set) return set;
   }
-  if (!std::filesystem::create_directory(path / inner, code)) {
-    return fail_errno(fmt::format("make a cgroup in {}", path.string()), cure, Exit::machine,
-                      code.value());
+  return put(path_ / inner / "cgroup.procs", "0");
+}
+
+// In a session of its own, so that what ends this process does not end it.
+Result<void> CpuGroup::start_sweeper() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail_errno("make a pipe");
+  const Fd gone(ends[0]);
+  in_use_ = Fd(ends[1]);
+  sweeper_ = ::fork();
+  if (sweeper_ < 0) return fail_errno("start a process");
+  if (sweeper_ > 0) return {};
+  ::setsid();
+  in_use_.reset();
+  char none = 0;
+  while (::read(gone.get(), &none, 1) < 0 && errno == EINTR) {
   }
-  return put(path / inner / "cgroup.procs", "0");
+  remove_group(path_ / inner);
+  remove_group(path_);
+  if (enabled_) (void)put(home_ / "cgroup.subtree_control", "-cpu");
+  ::_exit(0);
 }
 
 std::uint64_t CpuGroup::throttled() const {
@@ -118,18 +140,11 @@ std::uint64_t CpuGroup::throttled() const {
   return 0;
 }
 
-void CpuGroup::leave() {
-  (void)put(home_ / "cgroup.procs", "0");
-  // A thread that has just been joined may be in it for a moment more.
-  for (int i = 0; ::rmdir((path_ / inner).c_str()) != 0 && errno == EBUSY && i < 100; ++i) {
-    ::usleep(10'000);
-  }
-  (void)::rmdir(path_.c_str());
-}
-
 CpuGroup::~CpuGroup() {
-  if (!path_.empty()) leave();
-  if (enabled_) (void)put(home_ / "cgroup.subtree_control", "-cpu");
+  if (sweeper_ <= 0) return;
+  (void)put(home_ / "cgroup.procs", "0");
+  in_use_.reset();
+  ::waitpid(sweeper_, nullptr, 0);
 }
 
 }  // namespace schedscope::golden
