@@ -24,6 +24,23 @@ export interface Look {
   ratio: number;                            // device pixels to one of CSS
 }
 
+// As much of the text as there is room for, with an ellipsis where it is cut: in the name, not in the
+// number that follows it.
+export function fitting(context: CanvasRenderingContext2D, text: string, room: number): string {
+  const fits = (shorter: string): boolean => context.measureText(shorter).width <= room;
+  if (fits(text)) return text;
+  const tail = /(\/| \()[^/(]*$/.exec(text)?.[0] ?? "";
+  const letters = Array.from(text.slice(0, text.length - tail.length));
+  const cut = (length: number): string => `${letters.slice(0, length).join("").trimEnd()}…${tail}`;
+  let most = 0;
+  for (let over = letters.length; most + 1 < over;) {
+    const middle = (most + over) >> 1;
+    if (fits(cut(middle))) most = middle;
+    else over = middle;
+  }
+  return cut(most);
+}
+
 export class Painter {
   private readonly shares = new Float64Array(32);
   private column = -1;

@@ -5,7 +5,7 @@ import { byTimer, endCut, mixOff, mixUnknown, none, sliceEnds, states, userState
 import { describeAt, valueName, type Description } from "./describe";
 import { humanNs, niceStep, shortNs } from "./format";
 import type { Model } from "./model";
-import { Painter, type Look } from "./painter";
+import { fitting, Painter, type Look } from "./painter";
 import { Rows, type Row } from "./rows";
 import { readTheme, ThreadColors, type Theme } from "./theme";
 
@@ -419,14 +419,9 @@ export class Timeline {
       right -= context.measureText(row.note).width + 8 * ratio;
       context.textAlign = "left";
     }
-    context.save();
-    context.beginPath();
-    context.rect(0, y, right, height);
-    context.clip();
     context.fillStyle = this.theme.text;
     const arrow = group ? (this.rows.rows.some((other) => other.group === row.group && other.lane !== null) ? "▾ " : "▸ ") : "";
-    context.fillText(arrow + row.label, indent, middle);
-    context.restore();
+    context.fillText(fitting(context, arrow + row.label, right - indent), indent, middle);
   }
 
   private gaps(left: number, top: number, width: number, height: number): void {
