@@ -36,7 +36,7 @@ $(BUILD)/timeslice-bench: $(BUILD)/tests/bench/timeslice_bench.o $(OBJECTS)
 
 # The module's own sources, in user space: in place of the kernel's headers that they name there are empty ones, and
 # kernel.h has what they take.
-LEDGER_SOURCES := module/ledger.c module/slice_end.c module/nominal_slice.h
+LEDGER_SOURCES := module/ledger.c module/account_pool.c module/account_pool.h module/slice_end.c module/nominal_slice.h
 EMPTY_HEADERS  := $(BUILD)/tests/bench/empty
 
 $(BUILD)/ledger-bench: tests/bench/ledger_bench.c tests/bench/kernel/kernel.h $(LEDGER_SOURCES) \

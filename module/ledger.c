@@ -2,17 +2,11 @@
 /*
  * The ledger: an account per thread, exact, lossless, O(1) a switch.
  *
- * The probes run under the run queue's lock or pi_lock, where even
- * kmalloc(GFP_ATOMIC) could wake kswapd and deadlock. So all accounts are
- * allocated at load: a fixed array of slots. A slot belongs to one thread from
- * its first event until it is dropped from the list of the exited, and never
- * moves, so that a reader which goes through the slots once sees every thread
- * once.
- *
- * A live thread's account hangs in a hash table, keyed by the address of its
- * task_struct: that is unique from the thread's creation to its last switch,
- * where the account ends, whatever happens to its tid in between. The kernel
- * frees a task_struct only after that switch.
+ * The accounts are slots of a pool, allocated at load. A live thread's account
+ * hangs in a hash table, keyed by the address of its task_struct: that is unique
+ * from the thread's creation to its last switch, where the account ends, whatever
+ * happens to its tid in between. The kernel frees a task_struct only after that
+ * switch.
  *
  * Two CPUs meet in one bucket when one wakes the thread that the other switches
  * out, or, rarely, by chance; the lock is held for the length of a short chain
@@ -21,13 +15,10 @@
  * Locks, outermost first, all raw and all with interrupts off:
  *	the run queue's lock or pi_lock (held by the scheduler round our probes)
  *	bucket->lock, of two buckets the one at the lower address first
- *	ledger.pool_lock
+ *	the pool's lock
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/cleanup.h>
 #include <linux/hash.h>
-#include <linux/list.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
@@ -40,76 +31,28 @@
 #include <linux/string.h>
 #include <linux/timekeeping.h>
 
+#include "account_pool.h"
 #include "compat.h"
 #include "ledger.h"
 #include "ledger_math.h"
 #include "nominal_slice.h"
 
-/**
- * struct account - a slot
- * @seq: written by whoever may write the slot, read by ledger_read()
- * @task: whose it is: a key, never followed
- * @node: its place in its bucket, while the thread lives
- * @list: its place in the pool, while it does not
- * @tally: the account itself; its tid is 0 while the slot is free
- *
- * Guarded by the bucket's lock while it hangs in a bucket, by the pool's lock
- * otherwise.
- */
-struct account {
-	seqcount_t seq;
-	struct task_struct *task;
-	union {
-		struct hlist_node node;
-		struct list_head list;
-	};
-	struct tally tally;
-} ____cacheline_aligned;
-
-/* What main.c says of memory; lockdep has more in a seqcount_t. */
-static_assert(IS_ENABLED(CONFIG_DEBUG_LOCK_ALLOC) || sizeof(struct account) == 832);
-
+/* Guards the accounts that hang in it. */
 struct bucket {
 	raw_spinlock_t lock;
 	struct hlist_head accounts;
 };
 
-/* How much that is, is the caller's choice: who has not got it is told, without a back trace. */
-#define LEDGER_GFP	(GFP_KERNEL | __GFP_NOWARN)
-
 /**
  * struct ledger - the one ledger
- * @accounts: the slots
  * @buckets: the hash table
  * @hash_bits: log2 of the number of buckets
- * @slots: number of slots
- * @exited_max: how many accounts of exited threads are kept
  * @loaded_ns: when the ledger began
- * @pool_lock: guards what follows
- * @used: slots that were ever used: the others come after them
- * @free: used slots that are free again
- * @exited: accounts of exited threads, oldest first
- * @alive: accounts of live threads
- * @nr_exited: length of @exited
- * @exited_dropped: accounts that were dropped from @exited
- * @missed: threads that got no account
  */
 static struct ledger {
-	struct account *accounts;
 	struct bucket *buckets;
 	unsigned int hash_bits;
-	unsigned int slots;
-	unsigned int exited_max;
 	u64 loaded_ns;
-
-	raw_spinlock_t pool_lock ____cacheline_aligned_in_smp;
-	unsigned int used;
-	struct list_head free;
-	struct list_head exited;
-	u64 alive;
-	u64 nr_exited;
-	u64 exited_dropped;
-	u64 missed;
 } ledger;
 
 static DEFINE_PER_CPU(u64, ledger_switches);
@@ -145,59 +88,6 @@ static bool is_thread(const struct task_struct *task)
 	return task->pid != 0;
 }
 
-static struct account *pool_take(void)
-{
-	struct account *account;
-
-	guard(raw_spinlock)(&ledger.pool_lock);
-	if (!list_empty(&ledger.free)) {
-		account = list_first_entry(&ledger.free, struct account, list);
-		list_del(&account->list);
-	} else if (ledger.used < ledger.slots) {
-		account = &ledger.accounts[ledger.used];
-		seqcount_init(&account->seq);
-		/* A reader that sees the slot sees it initialized. */
-		smp_store_release(&ledger.used, ledger.used + 1);
-	} else {
-		ledger.missed++;
-		return NULL;
-	}
-	ledger.alive++;
-	return account;
-}
-
-static void pool_put_free(struct account *account)
-{
-	lockdep_assert_held(&ledger.pool_lock);
-	write_seqcount_begin(&account->seq);
-	account->tally.account.tid = 0;
-	write_seqcount_end(&account->seq);
-	list_add(&account->list, &ledger.free);
-}
-
-/* For the account of a thread that was found dead already: nothing was seen of it. */
-static void pool_give_back(struct account *account)
-{
-	guard(raw_spinlock)(&ledger.pool_lock);
-	ledger.alive--;
-	pool_put_free(account);
-}
-
-static void pool_put_exited(struct account *account)
-{
-	guard(raw_spinlock)(&ledger.pool_lock);
-	ledger.alive--;
-	list_add_tail(&account->list, &ledger.exited);
-	if (ledger.nr_exited < ledger.exited_max) {
-		ledger.nr_exited++;
-		return;
-	}
-	account = list_first_entry(&ledger.exited, struct account, list);
-	list_del(&account->list);
-	pool_put_free(account);
-	ledger.exited_dropped++;
-}
-
 static void account_identify(struct schedscope_account *account, const struct task_struct *task)
 {
 	account->tid = task->pid;
@@ -213,7 +103,7 @@ static void account_name(struct schedscope_account *account, const struct task_s
 
 static struct account *account_open(struct bucket *bucket, struct task_struct *task, u32 state)
 {
-	struct account *account = pool_take();
+	struct account *account = account_pool_take();
 
 	lockdep_assert_held(&bucket->lock);
 	if (!account)
@@ -351,7 +241,7 @@ u64 ledger_switch(struct task_struct *prev, struct task_struct *next, unsigned i
 		write_seqcount_end(&out->seq);
 	if (out && departure.state == SCHEDSCOPE_STATE_EXITED) {
 		hlist_del(&out->node);
-		pool_put_exited(out);
+		account_pool_put_exited(out);
 	}
 	bucket_unlock_both(out_bucket, in_bucket);
 	return now;
@@ -505,7 +395,7 @@ static void ledger_disown_dead(struct task_struct *task)
 	if (!account)
 		return;
 	hlist_del(&account->node);
-	pool_give_back(account);
+	account_pool_give_back(account);
 }
 
 /**
@@ -534,8 +424,7 @@ void ledger_adopt_all(void)
  */
 unsigned int ledger_slots(void)
 {
-	/* Pairs with pool_take(). */
-	return smp_load_acquire(&ledger.used);
+	return account_pool_slots();
 }
 
 /**
@@ -547,7 +436,7 @@ unsigned int ledger_slots(void)
  */
 bool ledger_read(unsigned int slot, struct schedscope_account *out)
 {
-	struct account *account = &ledger.accounts[slot];
+	struct account *account = account_pool_at(slot);
 	unsigned int seq;
 
 	do {
@@ -566,16 +455,10 @@ void ledger_describe(struct schedscope_info *info)
 	int cpu;
 
 	info->loaded_ns = ledger.loaded_ns;
-	info->exited_max = ledger.exited_max;
 	info->switches = 0;
 	for_each_possible_cpu(cpu)
 		info->switches += READ_ONCE(*per_cpu_ptr(&ledger_switches, cpu));
-
-	guard(raw_spinlock_irqsave)(&ledger.pool_lock);
-	info->accounts = ledger.alive;
-	info->exited = ledger.nr_exited;
-	info->exited_dropped = ledger.exited_dropped;
-	info->threads_missed = ledger.missed;
+	account_pool_describe(info);
 }
 
 /**
@@ -589,25 +472,21 @@ int ledger_create(unsigned int threads_max, unsigned int exited_max)
 {
 	unsigned int buckets = roundup_pow_of_two(threads_max);
 	unsigned int i;
+	int err;
 
-	ledger.buckets = kvcalloc(buckets, sizeof(*ledger.buckets), LEDGER_GFP);
+	ledger.buckets = kvcalloc(buckets, sizeof(*ledger.buckets), GFP_KERNEL | __GFP_NOWARN);
 	if (!ledger.buckets)
 		return -ENOMEM;
-	ledger.slots = threads_max + exited_max;
-	ledger.accounts = kvcalloc(ledger.slots, sizeof(*ledger.accounts), LEDGER_GFP);
-	if (!ledger.accounts) {
+	err = account_pool_create(threads_max, exited_max);
+	if (err) {
 		kvfree(ledger.buckets);
-		return -ENOMEM;
+		return err;
 	}
 
 	for (i = 0; i < buckets; i++)
 		raw_spin_lock_init(&ledger.buckets[i].lock);
 	ledger.hash_bits = ilog2(buckets);
-	ledger.exited_max = exited_max;
 	ledger.loaded_ns = ledger_now();
-	raw_spin_lock_init(&ledger.pool_lock);
-	INIT_LIST_HEAD(&ledger.free);
-	INIT_LIST_HEAD(&ledger.exited);
 	return 0;
 }
 
@@ -616,6 +495,6 @@ int ledger_create(unsigned int threads_max, unsigned int exited_max)
  */
 void ledger_destroy(void)
 {
-	kvfree(ledger.accounts);
+	account_pool_destroy();
 	kvfree(ledger.buckets);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the ledger takes of a switch, in ns: module/ledger.c and module/slice_end.c as they are, in
- * user space, called as they are under `perf bench sched pipe` on one CPU: two threads, each of
- * which wakes the other and goes to sleep. All is in the caches there, too. Prints JSON, or, with
+ * What the ledger takes of a switch, in ns: module/ledger.c, account_pool.c and slice_end.c as they
+ * are, in user space, called as they are under `perf bench sched pipe` on one CPU: two threads, each
+ * of which wakes the other and goes to sleep. All is in the caches there, too. Prints JSON, or, with
  * a number of switches, only makes them (for callgrind).
  */
 #include <stdio.h>
@@ -10,6 +10,7 @@
 
 #include "kernel.h"
 
+#include "../../module/account_pool.c"
 #include "../../module/ledger.c"
 #include "../../module/slice_end.c"
 
@@ -108,7 +109,7 @@ int main(int argc, char **argv)
 			best_ns = wall_ns() - began_ns;
 	}
 	/* Or else something was measured that counts nothing. */
-	if (ledger.accounts[0].tally.account.slices < switches / 2)
+	if (account_pool_at(0)->tally.account.slices < switches / 2)
 		return 1;
 	if (argc == 1)
 		printf("{\"ns_per_switch\": %.1f, \"switches\": %u}\n",
