@@ -82,6 +82,31 @@ static __u64 taken_by(const struct schedscope_account *account, pid_t tid)
 	return 0;
 }
 
+/*
+ * How often the kernel's watchdog took it: every some seconds it looks, by the stopper, whether
+ * a CPU still lets others run.
+ */
+static __u64 taken_by_watchdog(const struct change *change)
+{
+	const struct schedscope_account *account = &change->after;
+	__u64 taken = 0;
+
+	for (int i = 0; i < SCHEDSCOPE_PREEMPTORS; i++) {
+		char path[64], name[16] = "";
+		FILE *comm;
+
+		snprintf(path, sizeof(path), "/proc/%u/comm", account->preemptor_tid[i]);
+		comm = fopen(path, "re");
+		if (!comm)
+			continue;
+		if (fgets(name, sizeof(name), comm) && !strncmp(name, "migration/", 10))
+			taken += taken_by(account, account->preemptor_tid[i]) -
+				 taken_by(&change->before, account->preemptor_tid[i]);
+		fclose(comm);
+	}
+	return taken;
+}
+
 static void rest_ms(int ms)
 {
 	struct timespec rest = { .tv_nsec = ms * 1000000L };
@@ -161,7 +186,8 @@ TEST_F_TIMEOUT(ends, yielded, TIMEOUT)
 		ASSERT_TRUE(change_end(self->fd, workers[i].tid, &changes[i]));
 		yielded += changes[i].ends[SCHEDSCOPE_END_YIELDED];
 		EXPECT_EQ(1, changes[i].ends[SCHEDSCOPE_END_BLOCKED]);
-		EXPECT_EQ(changes[i].ends[SCHEDSCOPE_END_YIELDED], change_runnable(&changes[i]));
+		EXPECT_EQ(changes[i].ends[SCHEDSCOPE_END_YIELDED] + taken_by_watchdog(&changes[i]),
+			  change_runnable(&changes[i]));
 	}
 	/* The first one's wait for the other ends with one more. */
 	EXPECT_EQ(2 * yielders.rounds + 1, yielded);
@@ -242,7 +268,7 @@ TEST_F_TIMEOUT(ends, outranked, TIMEOUT)
 	struct worker sleeper = { .work = work_sleep, .cpu = CPU, .fifo = 70, .value = 50 };
 	struct change change = { 0 };
 	struct change sleepers = { 0 };
-	__u64 waited = 0, slices, outranked, throttled;
+	__u64 waited = 0, slices, outranked, throttled, watchdog;
 
 	ASSERT_TRUE(play_hog_and_sleeper(self->fd, &hog, &sleeper, NULL, &change,
 					 &sleepers));
@@ -253,12 +279,14 @@ TEST_F_TIMEOUT(ends, outranked, TIMEOUT)
 	 * it for a while; the sleeper may be woken then, or be the one that is stopped.
 	 */
 	throttled = change.ends[SCHEDSCOPE_END_THROTTLED] + sleepers.ends[SCHEDSCOPE_END_THROTTLED];
-	outranked = change.ends[SCHEDSCOPE_END_OUTRANKED];
+	watchdog = taken_by_watchdog(&change);
+	outranked = change.ends[SCHEDSCOPE_END_OUTRANKED] - watchdog;
 	EXPECT_EQ(slices, sleepers.ends[SCHEDSCOPE_END_BLOCKED] +
-			  sleepers.ends[SCHEDSCOPE_END_THROTTLED]);
-	EXPECT_EQ(change_runnable(&change), outranked + change.ends[SCHEDSCOPE_END_THROTTLED]);
+			  sleepers.ends[SCHEDSCOPE_END_THROTTLED] + taken_by_watchdog(&sleepers));
+	EXPECT_EQ(change_runnable(&change), change.ends[SCHEDSCOPE_END_OUTRANKED] +
+					    change.ends[SCHEDSCOPE_END_THROTTLED]);
 	EXPECT_GE(slices, outranked);
-	EXPECT_LE(slices, outranked + throttled);
+	EXPECT_LE(slices, outranked + throttled + watchdog + taken_by_watchdog(&sleepers));
 	EXPECT_EQ(outranked, taken_by(&change.after, sleeper.tid));
 	for (int i = 0; i < SCHEDSCOPE_PREEMPTORS; i++) {
 		if (change.after.preemptor_tid[i] != (__u32)sleeper.tid)
@@ -340,7 +368,7 @@ TEST_F_TIMEOUT(ends, migrated, TIMEOUT)
 	struct worker worker = { .work = work_tell_cpu, .cpu = CPU, .fifo = 60,
 				 .data = &whereabouts };
 	struct change change = { 0 };
-	__u64 migrated, throttled, outranked, taken = 0;
+	__u64 migrated, throttled, watchdog, taken = 0;
 
 	ASSERT_TRUE(worker_start(&worker));
 	ASSERT_TRUE(change_begin(self->fd, worker.tid, &change));
@@ -358,23 +386,21 @@ TEST_F_TIMEOUT(ends, migrated, TIMEOUT)
 	atomic_store(&whereabouts.end, 1);
 	worker_wait(&worker);
 	ASSERT_TRUE(change_end(self->fd, worker.tid, &change));
-	/*
-	 * As above: it may be stopped for a while, and be moved then. And the kernel's watchdog
-	 * looks every some seconds, by the stopper, whether a CPU still lets others run.
-	 */
+	/* As above: it may be stopped for a while, and be moved then. */
 	migrated = change.ends[SCHEDSCOPE_END_MIGRATED];
 	throttled = change.ends[SCHEDSCOPE_END_THROTTLED];
-	outranked = change.ends[SCHEDSCOPE_END_OUTRANKED];
-	TH_LOG("%llu slices migrated, %llu throttled, %llu outranked", migrated, throttled,
-	       outranked);
+	watchdog = taken_by_watchdog(&change);
+	TH_LOG("%llu slices migrated, %llu throttled, %llu taken by the watchdog", migrated,
+	       throttled, watchdog);
 	EXPECT_GE(MOVES, migrated);
 	EXPECT_LE(MOVES, migrated + throttled);
 	EXPECT_EQ(MOVES, change.after.migrations - change.before.migrations);
-	EXPECT_EQ(change_runnable(&change), migrated + throttled + outranked);
+	EXPECT_EQ(change_runnable(&change), migrated + throttled + watchdog);
 	/* The stopper that moves a thread is not who preempted it. */
+	EXPECT_EQ(watchdog, change.ends[SCHEDSCOPE_END_OUTRANKED]);
 	for (int i = 0; i < SCHEDSCOPE_PREEMPTORS; i++)
 		taken += change.after.preemptor_count[i] - change.before.preemptor_count[i];
-	EXPECT_EQ(outranked, taken);
+	EXPECT_EQ(watchdog, taken);
 	worker_end(&worker);
 }
 
