@@ -22,6 +22,14 @@ enum class Coding : std::uint8_t {
   bytes,   // the bytes themselves, not compressed further than the chunk
 };
 
+// What a field's elements are, to who shows them.
+enum class Element : std::uint8_t {
+  number,
+  signed_number,
+  text,   // the field is one text
+  bytes,  // the field is one string of bytes
+};
+
 struct Field {
   std::string name;
   std::uint32_t offset = 0;  // in the record of the program that wrote
@@ -30,6 +38,7 @@ struct Field {
   Coding coding = Coding::plain;
   int by = -1;           // index of an earlier field: of this kind, or for latest of kind
   std::uint16_t of = 0;  // … this one, which is an earlier one
+  Element element = Element::number;  // known of this program's own fields only
 };
 
 struct Kind {

@@ -17,6 +17,7 @@ struct OwnField {
   std::uint32_t offset;
   std::uint32_t width;
   std::uint32_t count;
+  Element element;
   Coding coding;
   std::string_view by;
   std::uint16_t of = 0;  // 0: the same kind
@@ -25,21 +26,30 @@ struct OwnField {
 template <typename Member>
 constexpr OwnField describe(std::string_view name, std::size_t offset, Coding coding,
                             std::string_view by = {}, std::uint16_t of = 0) {
-  using Element = std::remove_all_extents_t<Member>;
+  using One = std::remove_all_extents_t<Member>;
+  const bool text = std::is_array_v<Member> && sizeof(One) == 1;
   return {name,
           static_cast<std::uint32_t>(offset),
-          sizeof(Element),
-          static_cast<std::uint32_t>(sizeof(Member) / sizeof(Element)),
+          sizeof(One),
+          static_cast<std::uint32_t>(sizeof(Member) / sizeof(One)),
+          text                    ? Element::text
+          : std::is_signed_v<One> ? Element::signed_number
+                                  : Element::number,
           coding,
           by,
           of};
+}
+
+constexpr OwnField no_text(OwnField field) {
+  field.element = Element::bytes;
+  return field;
 }
 
 // A macro, since only the preprocessor has both a member's name and its offset.
 #define FIELD(type, member, coding, ...)                            \
   describe<decltype(type::member)>(#member, offsetof(type, member), \
                                    Coding::coding __VA_OPT__(, ) __VA_ARGS__)
-#define FLAGS OwnField{"flags", offsetof(schedscope_rec, flags), 2, 1, Coding::plain, {}, 0}
+#define FLAGS describe<__u16>("flags", offsetof(schedscope_rec, flags), Coding::plain)
 
 // Every byte of a record must be in a column, or it would not come back: time, kind, size and
 // cpu have 14 bytes of the header.
@@ -231,7 +241,7 @@ constexpr auto frame_fields = whole<schedscope_frame>(std::array{
     FIELD(schedscope_frame, part, plain),
     FIELD(schedscope_frame, parts, plain),
     FIELD(schedscope_frame, build_id_bytes, plain),
-    FIELD(schedscope_frame, build_id, bytes),
+    no_text(FIELD(schedscope_frame, build_id, bytes)),
     FIELD(schedscope_frame, symbol, bytes),
     FIELD(schedscope_frame, file, bytes),
 });
@@ -376,7 +386,8 @@ Kind own_kind(const Layout& earlier, std::uint16_t number) {
                 .width = own.width,
                 .count = own.count,
                 .coding = own.coding,
-                .of = own.of};
+                .of = own.of,
+                .element = own.element};
     const auto& others = own.of != 0 ? earlier.find(own.of)->fields : kind.fields;
     for (std::size_t i = 0; i < others.size(); ++i) {
       if (others[i].name == own.by) field.by = static_cast<int>(i);

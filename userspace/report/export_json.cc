@@ -7,27 +7,31 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "capture/layout.h"
 #include "capture/reader.h"
 #include "report/out_file.h"
-#include "report/record_fields.h"
 
 namespace schedscope::report {
 namespace {
 
 template <typename T>
-T value_at(const std::byte* at) {
+void put_number(std::string& out, const std::byte* at) {
   T value;
   std::memcpy(&value, at, sizeof(value));
-  return value;
+  fmt::format_to(std::back_inserter(out), "{}", value);
 }
 
-template <typename T>
-void put_list(std::string& out, const std::byte* at, std::size_t bytes) {
-  out += '[';
-  for (std::size_t i = 0; i < bytes; i += sizeof(T)) {
-    fmt::format_to(std::back_inserter(out), "{}{}", i == 0 ? "" : ",", value_at<T>(at + i));
+void put_number(std::string& out, const std::byte* at, std::uint32_t width, bool is_signed) {
+  switch (width) {
+    case 1:
+      return is_signed ? put_number<std::int8_t>(out, at) : put_number<std::uint8_t>(out, at);
+    case 2:
+      return is_signed ? put_number<std::int16_t>(out, at) : put_number<std::uint16_t>(out, at);
+    case 4:
+      return is_signed ? put_number<std::int32_t>(out, at) : put_number<std::uint32_t>(out, at);
+    default:
+      return is_signed ? put_number<std::int64_t>(out, at) : put_number<std::uint64_t>(out, at);
   }
-  out += ']';
 }
 
 void put_text(std::string& out, const std::byte* at, std::size_t bytes) {
@@ -48,29 +52,26 @@ void put_hex(std::string& out, const std::byte* at, std::size_t bytes) {
   out += '"';
 }
 
-void put_field(std::string& out, const Field& field, const std::byte* at) {
-  const auto number = [&](auto value) { fmt::format_to(std::back_inserter(out), "{}", value); };
-  switch (field.type) {
-    case FieldType::u8:
-      return number(static_cast<unsigned>(value_at<std::uint8_t>(at)));
-    case FieldType::s16:
-      return number(value_at<std::int16_t>(at));
-    case FieldType::u16:
-      return number(value_at<std::uint16_t>(at));
-    case FieldType::u32:
-      return number(value_at<std::uint32_t>(at));
-    case FieldType::s64:
-      return number(value_at<std::int64_t>(at));
-    case FieldType::u64:
-      return number(value_at<std::uint64_t>(at));
-    case FieldType::text:
-      return put_text(out, at, field.bytes);
-    case FieldType::bytes:
-      return put_hex(out, at, field.bytes);
-    case FieldType::u32_list:
-      return put_list<std::uint32_t>(out, at, field.bytes);
-    case FieldType::u64_list:
-      return put_list<std::uint64_t>(out, at, field.bytes);
+void put_field(std::string& out, const capture::Field& field, const std::byte* at) {
+  if (field.element == capture::Element::text) return put_text(out, at, field.count);
+  if (field.element == capture::Element::bytes) return put_hex(out, at, field.count);
+  const bool is_signed = field.element == capture::Element::signed_number;
+  if (field.count > 1) out += '[';
+  for (std::uint32_t i = 0; i < field.count; ++i) {
+    if (i > 0) out += ',';
+    put_number(out, at + i * field.width, field.width, is_signed);
+  }
+  if (field.count > 1) out += ']';
+}
+
+void put_fields(std::string& out, RecordView record) {
+  const capture::Kind* const kind = capture::own_layout().find(record.kind());
+  if (kind == nullptr) return;
+  for (const capture::Field& field : kind->fields) {
+    if (field.name == "flags" || field.name == "reserved") continue;
+    if (field.offset + std::size_t{field.width} * field.count > record.bytes().size()) continue;
+    fmt::format_to(std::back_inserter(out), ",\"{}\":", field.name);
+    put_field(out, field, record.bytes().data() + field.offset);
   }
 }
 
@@ -86,11 +87,7 @@ std::string record_json(RecordView record) {
   if (const int flags = record.flags() & ~SCHEDSCOPE_REC_SECOND; flags != 0) {
     fmt::format_to(std::back_inserter(out), ",\"flags\":{}", flags);
   }
-  for (const Field& field : fields_of(record.kind())) {
-    if (field.offset + field.bytes > record.bytes().size()) break;
-    fmt::format_to(std::back_inserter(out), ",\"{}\":", field.name);
-    put_field(out, field, record.bytes().data() + field.offset);
-  }
+  put_fields(out, record);
   out += '}';
   return out;
 }
