@@ -14,6 +14,7 @@
 #define SELECTED_BY_ID		(1 << 0) /* named by the agent, or made by such a one */
 #define SELECTED_BY_CGROUP	(1 << 1) /* as long as it is in a cgroup of the rules */
 #define SELECTED_BY_COMM	(1 << 2) /* as long as its name matches one */
+#define SELECTED_BY_ANY		(SELECTED_BY_ID | SELECTED_BY_CGROUP | SELECTED_BY_COMM)
 
 const volatile bool filtering = false;
 
@@ -86,6 +87,7 @@ static __always_inline bool set_reason(__u32 tid, __u64 start_ns, __u32 reason, 
 static __always_inline void select_child(struct task_struct *parent, struct task_struct *child)
 {
 	__u32 parent_tid = parent->pid;
+	__u32 child_tid = child->pid;
 	struct selection *known;
 	__u32 reasons;
 
@@ -97,20 +99,38 @@ static __always_inline void select_child(struct task_struct *parent, struct task
 		reasons |= SELECTED_BY_CGROUP;
 	if (has_selected_comm(child->comm))
 		reasons |= SELECTED_BY_COMM;
-	if (reasons)
+	if (reasons) {
 		select_for(child->pid, child->start_time, reasons);
+		return;
+	}
+	/* Of a thread that had the tid before, and whose last switch was not met. */
+	known = bpf_map_lookup_elem(&selected_tids, &child_tid);
+	if (known && known->start_ns && known->start_ns != child->start_time)
+		bpf_map_delete_elem(&selected_tids, &child_tid);
 }
 
-/* A thread that calls execve takes its group leader's tid, and keeps its reasons. */
-static __always_inline void keep_reasons(int old_tid, struct task_struct *task)
+/*
+ * A thread that calls execve and is not its group's leader has taken the leader's tid and start
+ * time, and the leader its tid: both keep their reasons. May be called again: an entry of the
+ * caller's tid that has the leader's start time is the leader's.
+ */
+static __always_inline void exchange_reasons(__u32 old_tid, __u32 tid, __u64 start_ns, __u32 which)
 {
-	struct selection *known;
+	struct selection *caller, *leader;
+	__u32 callers, leaders;
 
-	if (!filtering || old_tid == task->pid)
+	if (!filtering || old_tid == tid)
 		return;
-	known = bpf_map_lookup_elem(&selected_tids, &old_tid);
-	if (known && known->reasons)
-		select_for(task->pid, task->start_time, known->reasons);
+	caller = bpf_map_lookup_elem(&selected_tids, &old_tid);
+	if (caller && caller->start_ns == start_ns)
+		return;
+	leader = bpf_map_lookup_elem(&selected_tids, &tid);
+	callers = caller ? caller->reasons & which : 0;
+	leaders = leader ? leader->reasons : 0;
+	if (callers)
+		set_reason(tid, start_ns, callers, true);
+	if (caller || leaders)
+		select_for(old_tid, start_ns, leaders);
 }
 
 /*
@@ -132,10 +152,9 @@ static __always_inline void select_by_rules(struct task_struct *task)
 }
 
 /* At a thread's last switch, when its tid may already be a new thread's. */
-static __always_inline void deselect(struct task_struct *task)
+static __always_inline void deselect(struct task_struct *task, __u32 tid)
 {
 	struct selection *known;
-	__u32 tid = task->pid;
 
 	if (!filtering)
 		return;
@@ -159,6 +178,14 @@ static __always_inline bool needs_introduction(struct task_struct *task)
 	/* A failure means that it is sent again: no loss. */
 	bpf_map_update_elem(&introduced_tids, &tid, &start, BPF_ANY);
 	return true;
+}
+
+/* There was no room for it. */
+static __always_inline void introduction_failed(struct task_struct *task)
+{
+	__u32 tid = task->pid;
+
+	bpf_map_delete_elem(&introduced_tids, &tid);
 }
 
 #endif

@@ -50,23 +50,68 @@ static __always_inline void send_namespace(struct here *here, struct task_struct
 }
 
 /* Whether it is selected was looked at once: it may be another thing by now. */
-static __always_inline void send_task(struct here *here, struct task_struct *task, __u16 flag)
+static __always_inline bool send_task(struct here *here, struct task_struct *task, __u16 flag)
 {
 	struct schedscope_task *rec = reserve_here(here, SCHEDSCOPE_REC_TASK, sizeof(*rec));
 
 	if (!rec)
-		return;
+		return false;
 	fill_task(rec, task);
 	rec->rec.flags |= flag;
 	submit(rec);
 	send_namespace(here, task);
+	return true;
 }
 
 /* Who a neighbour of a recorded thread is; without a filter everybody is recorded. */
 static __always_inline void introduce(struct here *here, struct task_struct *task)
 {
-	if (filtering && needs_introduction(task))
-		send_task(here, task, SCHEDSCOPE_TASK_BYSTANDER);
+	if (filtering && needs_introduction(task) &&
+	    !send_task(here, task, SCHEDSCOPE_TASK_BYSTANDER))
+		introduction_failed(task);
+}
+
+static __always_inline void send_exec(struct here *here, __u32 tid, __u32 old_tid)
+{
+	struct schedscope_exec *rec = reserve_here(here, SCHEDSCOPE_REC_EXEC, sizeof(*rec));
+
+	if (!rec)
+		return;
+	rec->tid = tid;
+	rec->old_tid = old_tid;
+	submit(rec);
+}
+
+/* The leader of its group until another thread called execve, and took its tid and start time. */
+static __always_inline bool was_leader(struct task_struct *task, __u32 tid)
+{
+	return task->flags & TASK_FLAG_EXITING && tid != (__u32)task->tgid &&
+	       task->group_leader->start_time == task->start_time;
+}
+
+/*
+ * A thread that calls execve exchanges tids with its group's leader, long before it passes
+ * sched_process_exec: the leader may have its last switch under the new one, and the caller may
+ * sleep. So this is told with the first that is seen of either of them; and then again. The caller
+ * has another tid than when it came to this CPU.
+ */
+static __always_inline void look_at_tid(struct here *here, struct task_struct *task, __u32 tid)
+{
+	struct cpu_state *state = here->state;
+	__u32 old_tid;
+
+	if (was_leader(task, tid)) {
+		old_tid = tid;
+		tid = task->tgid;
+	} else if (state->current == (__u64)task && state->current_tid != tid) {
+		old_tid = state->current_tid;
+		state->current_tid = tid;
+	} else {
+		return;
+	}
+	exchange_reasons(old_tid, tid, task->start_time, SELECTED_BY_ANY);
+	if (is_selected(tid))
+		send_exec(here, tid, old_tid);
 }
 
 static __always_inline void send_futex(const struct here *here, struct task_struct *task,
@@ -97,24 +142,31 @@ static __always_inline __u16 note_sleep(const struct here *here, struct task_str
 
 /* The kernel's counters of prev, which leaves. */
 static __always_inline void send_counts(const struct here *here, struct task_struct *prev,
-					__u16 flags)
+					__u32 prev_tid, __u16 flags)
 {
 	struct schedscope_counts *rec = reserve_here(here, SCHEDSCOPE_REC_COUNTS, sizeof(*rec));
 
 	if (!rec)
 		return;
 	rec->rec.flags = flags;
-	rec->tid = prev->pid;
+	rec->tid = prev_tid;
 	rec->reserved = 0;
 	rec->switches = prev->nvcsw + prev->nivcsw;
 	rec->run_ns = prev->se.sum_exec_runtime;
 	submit(rec);
 }
 
+/* Another CPU may give it another one at any moment: see look_at_tid(). */
+static __always_inline __u32 tid_now(struct task_struct *task)
+{
+	return *(volatile int *)&task->pid;
+}
+
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next,
 	     unsigned int prev_state)
 {
+	__u32 prev_tid = tid_now(prev), next_tid = tid_now(next);
 	struct schedscope_switch *rec;
 	__u32 resched_tid;
 	struct here here;
@@ -124,37 +176,46 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	if (!get_here(&here))
 		return 0;
 	here.interruptible = false;
+	if (prev_tid != tid_now(prev) || next_tid != tid_now(next)) {
+		/* Just now: the switch comes after that. */
+		prev_tid = tid_now(prev);
+		next_tid = tid_now(next);
+		here.now = bpf_ktime_get_ns();
+	}
 	last = !preempt && prev_state & TASK_DEAD;
+	look_at_tid(&here, prev, prev_tid);
+	look_at_tid(&here, next, next_tid);
 	here.state->in_ns = 0;
 	barrier();
 	here.state->current = (__u64)next;
+	here.state->current_tid = next_tid;
 	here.state->seen_switches++;
 	flags = take_cause(here.state, prev, preempt, prev_state, &resched_tid);
-	selected = is_selected(prev->pid);
-	interrupts_at_switch(&here, prev->pid, next->pid, selected);
-	if (!selected && !is_selected(next->pid)) {
+	selected = is_selected(prev_tid);
+	interrupts_at_switch(&here, prev_tid, next_tid, selected);
+	if (!selected && !is_selected(next_tid)) {
 		if (last)
-			deselect(prev); /* it may have been */
+			deselect(prev, prev_tid); /* it may have been */
 		return 0;
 	}
 
 	introduce(&here, prev);
 	introduce(&here, next);
-	if (selected && prev->pid && !preempt && prev_state)
+	if (selected && prev_tid && !preempt && prev_state)
 		flags |= note_sleep(&here, prev, prev_state, &resched_tid);
-	if (with_stacks && selected && prev->pid && !preempt && prev_state && !last)
+	if (with_stacks && selected && prev_tid && !preempt && prev_state && !last)
 		send_stack(ctx, &here, prev);
-	if (selected && prev->pid && (last || !here.state->clocks_apart_ns))
-		send_counts(&here, prev, last ? 0 : SCHEDSCOPE_COUNTS_BEGIN);
+	if (selected && prev_tid && (last || !here.state->clocks_apart_ns))
+		send_counts(&here, prev, prev_tid, last ? 0 : SCHEDSCOPE_COUNTS_BEGIN);
 	eevdf_at_switch(&here, prev, next, selected, preempt || !prev_state);
 	note_in(here.state, next, here.now);
 	here.state->switches++;
 	rec = reserve_here(&here, SCHEDSCOPE_REC_SWITCH, sizeof(*rec));
 	if (!rec)
-		return 0;
+		goto out;
 	rec->rec.flags = flags;
-	rec->prev_tid = prev->pid;
-	rec->next_tid = next->pid;
+	rec->prev_tid = prev_tid;
+	rec->next_tid = next_tid;
 	rec->prev_state = prev_state;
 	rec->prev_switches = prev->nvcsw + prev->nivcsw;
 	rec->prev_slice_ns = nominal_slice(prev);
@@ -163,12 +224,13 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	rec->prev_policy = prev->policy;
 	rec->next_policy = next->policy;
 	rec->clock_step = clock_step_take(&here.state->clocks_apart_ns, here.now,
-					  prev->pid ? prev->se.exec_start : 0,
-					  next->pid ? next->se.exec_start : 0);
+					  prev_tid ? prev->se.exec_start : 0,
+					  next_tid ? next->se.exec_start : 0);
 	rec->resched_tid = resched_tid;
 	submit(rec);
+out:
 	if (last)
-		deselect(prev);
+		deselect(prev, prev_tid);
 	return 0;
 }
 
@@ -177,6 +239,7 @@ static __always_inline void send_waking(struct here *here, struct task_struct *t
 	struct task_struct *waker = bpf_get_current_task_btf();
 	struct schedscope_waking *rec;
 
+	look_at_tid(here, waker, waker->pid);
 	introduce(here, waker);
 	rec = reserve_here(here, kind, sizeof(*rec));
 	if (!rec)
@@ -250,22 +313,17 @@ int BPF_PROG(on_wakeup_new, struct task_struct *task)
 	return 0;
 }
 
-static __always_inline void send_exec(struct task_struct *task, int old_pid)
+static __always_inline void program_replaced(struct task_struct *task, int old_pid)
 {
-	struct schedscope_exec *rec;
 	struct here here;
 
 	if (!get_here(&here))
 		return;
-	keep_reasons(old_pid, task);
+	/* But for that of its name: the new one was told of. */
+	exchange_reasons(old_pid, task->pid, task->start_time, SELECTED_BY_ANY & ~SELECTED_BY_COMM);
 	if (!is_selected(task->pid))
 		return;
-	rec = reserve_here(&here, SCHEDSCOPE_REC_EXEC, sizeof(*rec));
-	if (rec) {
-		rec->tid = task->pid;
-		rec->old_tid = old_pid;
-		submit(rec);
-	}
+	send_exec(&here, task->pid, old_pid);
 	send_task(&here, task, 0);
 }
 
@@ -273,7 +331,7 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
 	first_does(EVENT_EXEC);
-	send_exec(task, old_pid);
+	program_replaced(task, old_pid);
 	return 0;
 }
 
@@ -281,7 +339,7 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec_again, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
 	if (left_to_second(EVENT_EXEC))
-		send_exec(task, old_pid);
+		program_replaced(task, old_pid);
 	return 0;
 }
 
@@ -365,6 +423,7 @@ static __always_inline void send_rename(struct task_struct *task, const char *co
 
 	if (!get_here(&here))
 		return;
+	look_at_tid(&here, task, task->pid);
 	if (comm_glob_count)
 		crosses = set_reason(task->pid, task->start_time, SELECTED_BY_COMM,
 				     has_selected_comm(comm));

@@ -15,7 +15,10 @@
 
 #define MAX_CPUS 4096 /* shrunk to the machine's before loading */
 
-/* What the probes know of a CPU. Written by that CPU, but for the two resched fields. */
+/*
+ * What the probes know of a CPU: 128 bytes, as the agent reads it. Written by that CPU, but for the
+ * two resched fields.
+ */
 struct cpu_state {
 	/* totals since recording began */
 	__u64 produced;
@@ -35,9 +38,10 @@ struct cpu_state {
 	__u32 resched_cause;
 	__u32 resched_tid;
 	__u32 in_timer;
-	__u32 timer_began_clear;
 	__u32 waking_cpu;
-	__u32 waking_began_clear;
+	__u16 timer_began_clear;
+	__u16 waking_began_clear;
+	__u32 current_tid; /* of what `current` points to, when that was last looked at */
 	__u64 waking;  /* struct task_struct * whose wakeup began here and has not ended here */
 	__u64 current; /* struct task_struct * that this CPU runs, 0 before its first switch */
 } __attribute__((aligned(128)));

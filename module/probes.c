@@ -52,6 +52,7 @@ DEFINE_LOCK_GUARD_0(probe, _T->began_ns = probe_enter(), probe_leave(_T->began_n
 static void probe_sched_switch(void *data, bool preempt, struct task_struct *prev,
 			       struct task_struct *next, unsigned int prev_state)
 {
+	const pid_t prev_tid = READ_ONCE(prev->pid), next_tid = READ_ONCE(next->pid);
 	struct slice_end end;
 	u64 began = 0;
 	u64 now;
@@ -64,7 +65,7 @@ static void probe_sched_switch(void *data, bool preempt, struct task_struct *pre
 	if (static_branch_unlikely(&slicepage_used.key))
 		slicepage_switch(preempt, prev, next, prev_state, end, now);
 	if (static_branch_unlikely(&stream_running))
-		stream_switch(preempt, prev, next, prev_state, end, now);
+		stream_switch(preempt, prev, next, prev_tid, next_tid, prev_state, end, now);
 	if (static_branch_unlikely(&switchbench_running) && began)
 		switchbench_probed(ktime_get_mono_fast_ns() - began);
 }

@@ -17,6 +17,7 @@
 #include <linux/smp.h>
 #include <linux/string.h>
 #include <linux/timekeeping.h>
+#include <linux/uaccess.h>
 
 #include "clock_step.h"
 #include "compat.h"
@@ -74,19 +75,24 @@ void stream_select(struct stream *stream, const struct task_struct *task)
 
 static void select_child(struct task_struct *parent, struct task_struct *child)
 {
-	if (running->selected && stream_is_selected(running, parent->pid))
+	if (!running->selected)
+		return;
+	if (stream_is_selected(running, parent->pid))
 		stream_select(running, child);
+	/* Else it may be marked for one that had the tid before: that is another mark. */
+	else if (READ_ONCE(running->selected[child->pid]) != mark_of(child))
+		WRITE_ONCE(running->selected[child->pid], 0);
 }
 
 /* At a thread's last switch, when its tid may already be a new thread's. */
-static void forget(struct task_struct *task)
+static void forget(const struct task_struct *task, pid_t tid)
 {
 	if (!running->selected)
 		return;
-	if (READ_ONCE(running->selected[task->pid]))
-		cmpxchg(&running->selected[task->pid], mark_of(task), 0);
-	if (READ_ONCE(running->introduced[task->pid]))
-		cmpxchg(&running->introduced[task->pid], mark_of(task), 0);
+	if (READ_ONCE(running->selected[tid]))
+		cmpxchg(&running->selected[tid], mark_of(task), 0);
+	if (READ_ONCE(running->introduced[tid]))
+		cmpxchg(&running->introduced[tid], mark_of(task), 0);
 }
 
 static u32 granted_slice(const struct stream *stream, const struct task_struct *task)
@@ -223,6 +229,77 @@ static void introduce(struct task_struct *task, u64 now)
 	WRITE_ONCE(*known, mark_of(task));
 }
 
+/*
+ * A thread that calls execve and is not its group's leader has taken the leader's tid and start
+ * time, and the leader its tid: both stay what they are. May be called again: a mark of the
+ * caller's tid that has the leader's start time is the leader's.
+ */
+static void exchange_selected(const struct task_struct *task, pid_t tid, pid_t old_tid)
+{
+	const u8 mark = mark_of(task);
+	u8 caller, leader;
+
+	if (!running->selected || old_tid == tid)
+		return;
+	caller = READ_ONCE(running->selected[old_tid]);
+	leader = READ_ONCE(running->selected[tid]);
+	if (!caller && READ_ONCE(running->introduced[old_tid]) == mark)
+		return;
+	if (caller)
+		WRITE_ONCE(running->selected[tid], mark);
+	if (caller == mark)
+		return;
+	WRITE_ONCE(running->selected[old_tid], leader ? mark : 0);
+	if (!leader)
+		WRITE_ONCE(running->introduced[old_tid], mark);
+}
+
+static void send_exec(pid_t tid, pid_t old_tid, u64 now)
+{
+	struct schedscope_exec *rec = reserve(SCHEDSCOPE_REC_EXEC, sizeof(*rec), now);
+
+	rec->tid = tid;
+	rec->old_tid = old_tid;
+}
+
+/*
+ * The leader of its group until another thread called execve, and took its tid and start time.
+ * That one may be gone, to be precise: its memory is looked at, no more.
+ */
+static bool was_leader(const struct task_struct *task, pid_t tid)
+{
+	u64 start_ns;
+
+	return task->flags & PF_EXITING && tid != task->tgid &&
+	       !get_kernel_nofault(start_ns, &task->group_leader->start_time) &&
+	       start_ns == task->start_time;
+}
+
+/*
+ * A thread that calls execve exchanges tids with its group's leader, long before it passes
+ * sched_process_exec: the leader may have its last switch under the new one, and the caller may
+ * sleep. So this is told with the first that is seen of either of them; and then again. The caller
+ * has another tid than when it came to this CPU.
+ */
+static void look_at_tid(const struct task_struct *task, pid_t tid, u64 now)
+{
+	struct stream_cpu *here = this_cpu_ptr(running->cpus);
+	pid_t old_tid;
+
+	if (was_leader(task, tid)) {
+		old_tid = tid;
+		tid = task->tgid;
+	} else if (here->task == task && here->tid != tid) {
+		old_tid = here->tid;
+		here->tid = tid;
+	} else {
+		return;
+	}
+	exchange_selected(task, tid, old_tid);
+	if (stream_is_selected(running, tid))
+		send_exec(tid, old_tid, now);
+}
+
 /* What a thread that goes to sleep waits for: into its switch, and before it. */
 static void note_sleep(struct task_struct *prev, unsigned int prev_state, u64 now,
 		       struct slice_end *end)
@@ -239,12 +316,12 @@ static void note_sleep(struct task_struct *prev, unsigned int prev_state, u64 no
 }
 
 /* The kernel's counters of a thread that leaves. */
-static void send_counts(const struct task_struct *prev, u16 flags, u64 now)
+static void send_counts(const struct task_struct *prev, pid_t prev_tid, u16 flags, u64 now)
 {
 	struct schedscope_counts *rec = reserve(SCHEDSCOPE_REC_COUNTS, sizeof(*rec), now);
 
 	rec->rec.flags = flags;
-	rec->tid = prev->pid;
+	rec->tid = prev_tid;
 	rec->reserved = 0;
 	rec->switches = prev->nvcsw + prev->nivcsw;
 	rec->run_ns = prev->se.sum_exec_runtime;
@@ -265,6 +342,8 @@ static void flush_before(const struct task_struct *next)
  * @preempt: @prev was preempted in the kernel
  * @prev: thread that leaves
  * @next: thread that takes over
+ * @prev_tid: tid of @prev, read before @now was
+ * @next_tid: tid of @next, likewise
  * @prev_state: state of @prev, as given to the tracepoint
  * @end: what is known of why @prev leaves
  * @now: when, as the ledger has it: a CPU may stand still between two readings of the clock
@@ -272,32 +351,44 @@ static void flush_before(const struct task_struct *next)
  * Context: this CPU's run queue is locked, interrupts are off.
  */
 void stream_switch(bool preempt, struct task_struct *prev, struct task_struct *next,
-		   unsigned int prev_state, struct slice_end end, u64 now)
+		   pid_t prev_tid, pid_t next_tid, unsigned int prev_state, struct slice_end end,
+		   u64 now)
 {
-	bool selected = stream_is_selected(running, prev->pid);
 	bool is_last = !preempt && prev_state & TASK_DEAD;
 	struct stream_cpu *here = this_cpu_ptr(running->cpus);
 	struct schedscope_switch *rec;
+	bool selected;
 
+	if (prev_tid != READ_ONCE(prev->pid) || next_tid != READ_ONCE(next->pid)) {
+		/* Just now, by another CPU, see look_at_tid(): the switch comes after that. */
+		prev_tid = READ_ONCE(prev->pid);
+		next_tid = READ_ONCE(next->pid);
+		now = stream_now();
+	}
+	look_at_tid(prev, prev_tid, now);
+	look_at_tid(next, next_tid, now);
+	here->task = next;
+	here->tid = next_tid;
+	selected = stream_is_selected(running, prev_tid);
 	if (static_branch_unlikely(&stream_measured))
 		here->measured_switches++;
-	if (!selected && !stream_is_selected(running, next->pid)) {
+	if (!selected && !stream_is_selected(running, next_tid)) {
 		if (is_last)
-			forget(prev);
+			forget(prev, prev_tid);
 		flush_before(next);
 		return;
 	}
 	introduce(prev, now);
 	introduce(next, now);
-	if (selected && prev->pid && !preempt && prev_state)
+	if (selected && prev_tid && !preempt && prev_state)
 		note_sleep(prev, prev_state, now, &end);
 	/* The clocks are told apart from the CPU's first switch on. */
-	if (selected && prev->pid && (is_last || !here->clocks_apart_ns))
-		send_counts(prev, is_last ? 0 : SCHEDSCOPE_COUNTS_BEGIN, now);
+	if (selected && prev_tid && (is_last || !here->clocks_apart_ns))
+		send_counts(prev, prev_tid, is_last ? 0 : SCHEDSCOPE_COUNTS_BEGIN, now);
 	rec = reserve(SCHEDSCOPE_REC_SWITCH, sizeof(*rec), now);
 	rec->rec.flags = end.flags;
-	rec->prev_tid = prev->pid;
-	rec->next_tid = next->pid;
+	rec->prev_tid = prev_tid;
+	rec->next_tid = next_tid;
 	rec->prev_state = prev_state;
 	rec->prev_switches = prev->nvcsw + prev->nivcsw;
 	rec->prev_slice_ns = granted_slice(running, prev);
@@ -306,13 +397,13 @@ void stream_switch(bool preempt, struct task_struct *prev, struct task_struct *n
 	rec->prev_policy = prev->policy;
 	rec->next_policy = next->policy;
 	rec->clock_step = clock_step_take(&here->clocks_apart_ns, now,
-					  prev->pid ? prev->se.exec_start : 0,
-					  next->pid ? next->se.exec_start : 0);
+					  prev_tid ? prev->se.exec_start : 0,
+					  next_tid ? next->se.exec_start : 0);
 	rec->resched_tid = end.resched_tid;
 	note_in(here, next, now);
 	here->switches++;
 	if (is_last)
-		forget(prev);
+		forget(prev, prev_tid);
 	flush_before(next);
 }
 
@@ -320,6 +411,7 @@ static void send_waking(struct task_struct *task, u16 kind, u64 now)
 {
 	struct schedscope_waking *rec;
 
+	look_at_tid(current, current->pid, now);
 	introduce(current, now);
 	rec = reserve(kind, sizeof(*rec), now);
 	rec->rec.flags = slice_end_in_timer() ? SCHEDSCOPE_WAKING_TIMER : 0;
@@ -386,17 +478,14 @@ void stream_fork(struct task_struct *parent, struct task_struct *child)
  */
 void stream_exec(struct task_struct *task, pid_t old_tid)
 {
-	struct schedscope_exec rec = {
-		.tid = task->pid,
-		.old_tid = old_tid,
-	};
 	u64 now;
 
 	guard(irqsave)();
+	exchange_selected(task, task->pid, old_tid);
 	if (!stream_is_selected(running, task->pid))
 		return;
 	now = stream_now();
-	keep(&rec.rec, SCHEDSCOPE_REC_EXEC, sizeof(rec), now);
+	send_exec(task->pid, old_tid, now);
 	send_task(task, 0, now);
 }
 
@@ -446,13 +535,16 @@ void stream_migrate(struct task_struct *task, int to_cpu)
 void stream_rename(struct task_struct *task, const char *comm)
 {
 	struct schedscope_task rec;
+	u64 now;
 
 	guard(irqsave)();
+	now = stream_now();
+	look_at_tid(task, task->pid, now);
 	if (!stream_is_selected(running, task->pid))
 		return;
 	stream_fill_task(running, &rec, task);
 	strscpy_pad(rec.comm, comm, sizeof(rec.comm));
-	keep(&rec.rec, SCHEDSCOPE_REC_TASK, sizeof(rec), stream_now());
+	keep(&rec.rec, SCHEDSCOPE_REC_TASK, sizeof(rec), now);
 }
 
 /**

@@ -29,6 +29,8 @@ struct trace_buffer;
  * @probe_ns: time that probes took while it was measured, see stream_measure()
  * @probe_runs: how often they ran meanwhile
  * @measured_switches: how many switches there were meanwhile, selected or not
+ * @task: thread that the CPU runs: a key, never followed; NULL before its first switch
+ * @tid: the tid that it was last known by
  * @staged_bytes: of @staged
  * @staged: records that are not yet in the ring, see stage.h
  *
@@ -50,6 +52,8 @@ struct stream_cpu {
 	u64 probe_ns;
 	u64 probe_runs;
 	u64 measured_switches;
+	const struct task_struct *task;
+	pid_t tid;
 	unsigned int staged_bytes;
 	u8 staged[STREAM_STAGE_BYTES] __aligned(8);
 };
@@ -87,7 +91,8 @@ void stream_measure(bool on);
  * wakes or takes a lock.
  */
 void stream_switch(bool preempt, struct task_struct *prev, struct task_struct *next,
-		   unsigned int prev_state, struct slice_end end, u64 now);
+		   pid_t prev_tid, pid_t next_tid, unsigned int prev_state, struct slice_end end,
+		   u64 now);
 void stream_waking(struct task_struct *task, u64 now);
 void stream_wakeup_new(struct task_struct *task);
 void stream_fork(struct task_struct *parent, struct task_struct *child);

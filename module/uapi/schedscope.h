@@ -162,7 +162,8 @@ struct schedscope_fork {
  * struct schedscope_exec - a thread replaced its program; a REC_TASK follows
  * @rec: header
  * @tid: thread, after the call
- * @old_tid: its tid before: differs when a non-leader called execve
+ * @old_tid: its tid before: differs when a non-leader called execve, which exchanges tids with its
+ *	leader early in the call; then this record comes twice, first when either is next seen
  */
 struct schedscope_exec {
 	struct schedscope_rec rec;
@@ -631,7 +632,7 @@ struct schedscope_frame {
 /* ---- /dev/schedscope ---- */
 
 #define SCHEDSCOPE_ABI_MAJOR		2 /* raised when an old reader would misread */
-#define SCHEDSCOPE_ABI_MINOR		2 /* raised by a compatible addition */
+#define SCHEDSCOPE_ABI_MINOR		3 /* raised by a compatible addition */
 
 /*
  * What only some kernels tell a module: in the kernel that runs. What is not in

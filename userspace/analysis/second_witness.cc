@@ -10,6 +10,8 @@
 #include <array>
 #include <deque>
 #include <optional>
+#include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -29,7 +31,9 @@ class SecondWitness final : public Pass {
       : Pass(setup), present_(setup.machine.streams.size() == 2) {}
 
   [[nodiscard]] std::uint64_t wants_records() const override {
-    return present_ ? kinds(SCHEDSCOPE_REC_SWITCH, SCHEDSCOPE_REC_FUTEX, SCHEDSCOPE_REC_LOST) : 0;
+    return present_ ? kinds(SCHEDSCOPE_REC_SWITCH, SCHEDSCOPE_REC_FUTEX, SCHEDSCOPE_REC_LOST,
+                            SCHEDSCOPE_REC_EXEC)
+                    : 0;
   }
   [[nodiscard]] bool wants_whole_capture() const override { return true; }
 
@@ -38,6 +42,8 @@ class SecondWitness final : public Pass {
       take(record.as<schedscope_switch>(), false);
     } else if (record.kind() == SCHEDSCOPE_REC_FUTEX && record.cpu() != SCHEDSCOPE_CPU_NONE) {
       at(lanes_, record.cpu()).futex[0] = record.as<schedscope_futex>();
+    } else if (record.kind() == SCHEDSCOPE_REC_EXEC) {
+      exchanged(record.as<schedscope_exec>());
     } else if (record.kind() == SCHEDSCOPE_REC_LOST) {
       gaps_ = gaps_ || record.as<schedscope_lost>().tid == 0;
     }
@@ -60,6 +66,8 @@ class SecondWitness final : public Pass {
   };
 
   void take(const schedscope_switch& record, bool second);
+  void exchanged(const schedscope_exec& record);
+  [[nodiscard]] bool same_thread(std::uint32_t one, std::uint32_t other) const;
   void compare(const Seen& one, const Seen& other);
   [[nodiscard]] bool same_sleep(const Seen& one, const Seen& other) const;
   void miss(const schedscope_switch& record, bool by_second);
@@ -70,6 +78,7 @@ class SecondWitness final : public Pass {
   bool gaps_ = false;
   std::uint64_t from_ns_ = 0, until_ns_ = 0;  // both were watching; 0: not yet known
   std::vector<Lane> lanes_;                   // by CPU
+  std::set<std::pair<std::uint32_t, std::uint32_t>> exchanged_;  // tids, the lower one first
   SecondWitnessReport counts_;
   std::optional<schedscope_switch> first_missed_;
 };
@@ -92,8 +101,18 @@ void SecondWitness::second_record(RecordView record) {
   } else {
     ++lane.kept;
   }
+  if (record.kind() == SCHEDSCOPE_REC_EXEC) exchanged(record.as<schedscope_exec>());
   if (record.kind() == SCHEDSCOPE_REC_FUTEX) lane.futex[1] = record.as<schedscope_futex>();
   if (record.kind() == SCHEDSCOPE_REC_SWITCH) take(record.as<schedscope_switch>(), true);
+}
+
+// By an execve, which gives a thread another tid at any moment: between the two looks, too.
+void SecondWitness::exchanged(const schedscope_exec& record) {
+  if (record.tid != record.old_tid) exchanged_.insert(std::minmax(record.tid, record.old_tid));
+}
+
+bool SecondWitness::same_thread(std::uint32_t one, std::uint32_t other) const {
+  return one == other || exchanged_.contains(std::minmax(one, other));
 }
 
 void SecondWitness::take(const schedscope_switch& record, bool second) {
@@ -101,7 +120,8 @@ void SecondWitness::take(const schedscope_switch& record, bool second) {
   auto& own = lane.waiting[second];
   auto& others = lane.waiting[!second];
   const auto same = [&](const Seen& other) {
-    return other.record.prev_tid == record.prev_tid && other.record.next_tid == record.next_tid &&
+    return same_thread(other.record.prev_tid, record.prev_tid) &&
+           same_thread(other.record.next_tid, record.next_tid) &&
            other.record.prev_switches == record.prev_switches;
   };
   Seen seen{.record = record, .futex = {}};

@@ -105,6 +105,31 @@ TEST(SecondWitness, WhatOneSawWhileTheOtherDidNotWatchYetIsNoMiss) {
   }
 }
 
+// An execve gave the thread that leaves another tid between the two looks.
+TEST(SecondWitness, ATidThatChangesBetweenTheTwoLooks) {
+  Script s;
+  s.add(walked(1, SCHEDSCOPE_TASK_BEGIN));
+  schedscope_switch copy = s.to(10 * us, 0, 7);
+  s.add(seconds(copy));
+  copy = s.to(20 * us, 0, 0, dies);
+  auto exec = make_record<schedscope_exec>(SCHEDSCOPE_REC_EXEC, 21 * us, 0, SCHEDSCOPE_REC_SECOND);
+  exec.tid = 7;
+  exec.old_tid = 8;
+  s.add(exec);
+  copy.prev_tid = 8;
+  copy.rec.time_ns = 21 * us;
+  s.add(seconds(copy));
+  s.add(walked(30 * us, SCHEDSCOPE_TASK_END));
+  capture::Machine machine;
+  machine.cpus = 1;
+  machine.streams = {"bpf", "module"};
+  Analysis analysis(machine, {});
+  for (std::size_t i = 0; i < s.size(); ++i) analysis.add(s[i]);
+  const Report report = analysis.finish(end_ns);
+  EXPECT_EQ(report.second_witness->compared, 2U);
+  EXPECT_EQ(report.bpf_module_agree, true);
+}
+
 TEST(SecondWitness, ASwitchThatTheFirstMissed) {
   const Report report = report_of([](std::size_t i, schedscope_switch& copy) {
     if (i == 9) copy.prev_switches += 100;

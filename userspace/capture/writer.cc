@@ -80,12 +80,16 @@ Result<void> check_target(const std::filesystem::path& path) {
 // The temporary file's name goes away unless it was renamed.
 class TemporaryName {
  public:
+  TemporaryName() = default;
   explicit TemporaryName(std::string name) : name_(std::move(name)) {}
   ~TemporaryName() {
     if (!name_.empty()) ::unlink(name_.c_str());
   }
-  TemporaryName(const TemporaryName&) = delete;
-  TemporaryName& operator=(const TemporaryName&) = delete;
+  TemporaryName(TemporaryName&&) = delete;
+  TemporaryName& operator=(TemporaryName&& other) noexcept {
+    std::swap(name_, other.name_);
+    return *this;
+  }
 
   [[nodiscard]] bool rename_to(const std::filesystem::path& path) {
     if (::rename(name_.c_str(), path.c_str()) != 0) return false;
@@ -114,6 +118,7 @@ struct Writer::State {
   TakeChunks take;  // without a file
   Fd fd;
   std::string path;
+  TemporaryName temporary;       // until it has that one
   std::uint64_t good_bytes = 0;  // of the file, up to its last whole chunk
   std::uint32_t sequence = 0;    // of the next chunk
   std::uint64_t watermark_ns = 0;
@@ -373,10 +378,8 @@ Writer::Writer(Writer&&) noexcept = default;
 Writer& Writer::operator=(Writer&&) noexcept = default;
 Writer::~Writer() = default;
 
-Result<Writer> Writer::create(const std::filesystem::path& path, const Machine& machine) {
+Result<Writer> Writer::prepare(const std::filesystem::path& path, const Machine& machine) {
   if (auto target = check_target(path); !target) return std::unexpected(target.error());
-  // Under another name until it can be opened as a capture: a failure leaves what was there,
-  // and nobody who holds the old file open reads the new one.
   std::string name = path.string() + ".XXXXXX";
   auto state = std::make_unique<State>();
   state->path = path.string();
@@ -385,13 +388,23 @@ Result<Writer> Writer::create(const std::filesystem::path& path, const Machine& 
     return fail_errno(fmt::format("create {}", path.string()),
                       "give a path in a directory that you may write to");
   }
-  TemporaryName temporary(std::move(name));
+  state->temporary = TemporaryName(std::move(name));
   if (auto begun = state->begin(machine); !begun) return std::unexpected(begun.error());
   // So that the capture opens even when the machine stops at once.
-  if (::fdatasync(state->fd.get()) != 0 || !temporary.rename_to(path)) {
-    return fail_errno(fmt::format("create {}", path.string()));
-  }
+  if (::fdatasync(state->fd.get()) != 0) return fail_errno(fmt::format("create {}", state->path));
   return Writer(std::move(state));
+}
+
+Result<void> Writer::appear() {
+  if (state_->temporary.rename_to(state_->path)) return {};
+  return fail_errno(fmt::format("create {}", state_->path));
+}
+
+Result<Writer> Writer::create(const std::filesystem::path& path, const Machine& machine) {
+  auto writer = prepare(path, machine);
+  if (!writer) return writer;
+  if (auto there = writer->appear(); !there) return std::unexpected(there.error());
+  return writer;
 }
 
 Result<Writer> Writer::to_file(Fd file, std::string name, const Machine& machine) {

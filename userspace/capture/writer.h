@@ -24,6 +24,11 @@ class Writer {
   // Creates `path` (mode 0600, replaces a regular file and nothing else). Errors: Exit::machine.
   [[nodiscard]] static Result<Writer> create(const std::filesystem::path& path,
                                              const Machine& machine);
+  // In two steps: until it appears it has another name, and what was there stays there; one that
+  // never does leaves nothing. Who holds the old file open does not read the new one.
+  [[nodiscard]] static Result<Writer> prepare(const std::filesystem::path& path,
+                                              const Machine& machine);
+  [[nodiscard]] Result<void> appear();
   // Into a file that is there, and empty; `name` is for errors.
   [[nodiscard]] static Result<Writer> to_file(Fd file, std::string name, const Machine& machine);
   // One without a file: hands out its chunks, whole ones, as flush() makes them. They are for

@@ -117,6 +117,10 @@ Result<void> Probes::State::open(const WitnessOptions& options) {
   skeleton.reset(record_bpf__open());
   if (!skeleton) return bpf_failure("open the BPF programs", errno);
 
+  if (bpf_map__value_size(skeleton->maps.cpu_states) != sizeof(CpuState)) {
+    return fail("open the BPF programs", "their record of a CPU is not the one that is read here",
+                "build them and the agent from the same source", Exit::machine);
+  }
   cpus = static_cast<std::uint32_t>(libbpf_num_possible_cpus());
   bpf_map__set_max_entries(skeleton->maps.cpu_states, cpus);
   bpf_map__set_max_entries(skeleton->maps.rings, cpus);
@@ -234,6 +238,9 @@ Result<std::unique_ptr<Probes>> Probes::create(const WitnessOptions& options) {
   if (auto set = state->set_rules(options.rules); !set) return std::unexpected(set.error());
   if (auto made = state->make_rings(*bytes); !made) return std::unexpected(made.error());
   if (auto attached = state->attach(); !attached) return std::unexpected(attached.error());
+  if (!Fd(bpf_enable_stats(BPF_STATS_RUN_TIME)).valid()) {
+    state->missing.emplace_back("what the probes cost: the kernel tells CAP_SYS_ADMIN only");
+  }
   return std::unique_ptr<Probes>(new Probes(std::move(state)));
 }
 

@@ -53,6 +53,13 @@ Error without_probes(Error error) {
   return error;
 }
 
+// The kernel's own numbers of threads are those of the first pid namespace, whose name is fixed.
+bool in_first_pid_namespace() {
+  std::error_code none;
+  const auto name = std::filesystem::read_symlink("/proc/self/ns/pid", none);
+  return name.empty() || name == "pid:[4026531836]";
+}
+
 }  // namespace
 
 std::uint64_t own_cpu_ns() {
@@ -67,12 +74,7 @@ std::uint64_t own_cpu_ns() {
 
 Result<Outcome> Recorder::run() {
   if (auto ready = prepare(); !ready) return std::unexpected(ready.error());
-  if (auto begun = begin(); !begun) {
-    // Nothing was recorded: an empty capture would only be in the way.
-    std::error_code gone;
-    if (file_) std::filesystem::remove(options_.output, gone);
-    return std::unexpected(begun.error());
-  }
+  if (auto begun = begin(); !begun) return std::unexpected(begun.error());
   const Result<void> ran = loop();
   if (auto ended = end(); !ended) return std::unexpected(ended.error());
   if (!ran) return std::unexpected(ran.error());
@@ -195,6 +197,19 @@ void Recorder::open_ledger() {
   }
 }
 
+Result<void> Recorder::check_namespace() {
+  if (in_first_pid_namespace()) return {};
+  if (selection_.filtering() && selection_.rules().empty()) {
+    return fail("record a process from inside a pid namespace",
+                "the kernel knows it by another number than is seen there",
+                "run it outside of the container, or in one that has the host's (--pid=host)",
+                Exit::machine);
+  }
+  machine_.missing.emplace_back(
+      "names of threads outside of the recorder's pid namespace, but of new ones");
+  return {};
+}
+
 Result<void> Recorder::prepare() {
   machine_ = read_machine();
   if (options_.stacks) prepare_stacks();
@@ -205,6 +220,7 @@ Result<void> Recorder::prepare() {
   if (command_ && !options_.whole_machine) {
     selection_.add(static_cast<std::uint32_t>(command_->pid()));
   }
+  if (auto known = check_namespace(); !known) return known;
   // Rules find whom they select by themselves, and also who is not any more.
   const auto before = std::exchange(selected_, {});
   if (selection_.rules().empty()) selection_.add_selected(before);
@@ -247,8 +263,11 @@ Result<void> Recorder::begin() {
     tell(fmt::format("no thread matches {} yet: waiting for one", printable(machine_.filter)));
   }
   user_rings_->discover();
-  if (command_ && !command_->is_going()) return command_->go();
-  return {};
+  if (command_ && !command_->is_going()) {
+    if (auto gone = command_->go(); !gone) return gone;
+  }
+  // Not before: a recording that cannot begin takes nobody's capture away.
+  return file_ ? file_->appear() : Result<void>{};
 }
 
 Result<void> Recorder::open_file() {
@@ -267,7 +286,7 @@ Result<void> Recorder::open_file() {
     }
     return try_flight_file();
   }
-  auto writer = capture::Writer::create(options_.output, machine_);
+  auto writer = capture::Writer::prepare(options_.output, machine_);
   if (!writer) return std::unexpected(writer.error());
   file_ = std::move(*writer);
   writer_ = &*file_;

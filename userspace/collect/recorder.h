@@ -51,6 +51,7 @@ class Recorder {
   [[nodiscard]] Result<Outcome> run();
 
  private:
+  Result<void> check_namespace();
   Result<void> prepare();
   Result<void> begin();
   Result<void> loop();

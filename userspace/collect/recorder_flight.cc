@@ -37,12 +37,8 @@ bool is_alive(std::uint32_t tid) {
 
 // That it can be written is better known before there is something to write.
 Result<void> Recorder::try_flight_file() const {
-  const std::filesystem::path path = name_of_now(options_.output);
-  const auto file = capture::Writer::create(path, machine_);
-  if (!file) return std::unexpected(file.error());
-  std::error_code gone;
-  std::filesystem::remove(path, gone);
-  return {};
+  const auto file = capture::Writer::prepare(name_of_now(options_.output), machine_);
+  return file ? Result<void>{} : std::unexpected(file.error());
 }
 
 // What stands already, and is not news to whoever remembers it.

@@ -34,6 +34,13 @@ void Trigger::see(RecordView record) {
       event.what = Event::What::gone;
       event.tid = record.as<schedscope_task>().tid;
       break;
+    case SCHEDSCOPE_REC_HOTPLUG:
+      if ((record.flags() & SCHEDSCOPE_HOTPLUG_OFF) == 0 || record.cpu() == SCHEDSCOPE_CPU_NONE) {
+        return;  // it comes, or was down when the recording began
+      }
+      event.what = Event::What::off;
+      event.of_cpu = record.as<schedscope_hotplug>().of_cpu;
+      break;
     case SCHEDSCOPE_REC_LOST:
       event.what = Event::What::gap;
       event.at_ns = record.as<schedscope_lost>().begin_ns;
@@ -87,6 +94,13 @@ void Trigger::gone(std::uint32_t tid) {
   }
 }
 
+// The last switch there, from the stopper to idle, is in no record.
+void Trigger::off(std::uint32_t cpu) {
+  if (cpu >= running_.size()) return;
+  const Running last = std::exchange(running_[cpu], {});
+  if (last.tid != 0) threads_[last.tid].on_cpu = false;
+}
+
 void Trigger::take(const Event& event) {
   switch (event.what) {
     case Event::What::change:
@@ -101,6 +115,8 @@ void Trigger::take(const Event& event) {
       return forget();
     case Event::What::gone:
       return gone(event.tid);
+    case Event::What::off:
+      return off(event.of_cpu);
   }
 }
 

@@ -45,13 +45,14 @@ class Trigger {
 
  private:
   struct Event {
-    enum class What : std::uint8_t { runnable, change, gap, gone };
+    enum class What : std::uint8_t { runnable, change, gap, gone, off };
     std::uint64_t at_ns = 0;
     What what = What::runnable;
     bool stays = false;  // change: who leaves the CPU can go on
     std::uint16_t cpu = 0;
-    std::uint32_t tid = 0;   // who leaves, or is runnable or gone
-    std::uint32_t next = 0;  // change: who comes
+    std::uint32_t tid = 0;     // who leaves, or is runnable or gone
+    std::uint32_t next = 0;    // change: who comes
+    std::uint32_t of_cpu = 0;  // off: which was taken down
   };
   // The events of a CPU, oldest first, from `next` on.
   struct Queue {
@@ -76,6 +77,7 @@ class Trigger {
   void take(const Event& event);
   void change(const Event& event);
   void gone(std::uint32_t tid);
+  void off(std::uint32_t cpu);
   void check_open(std::uint64_t certain_ns);
   void check(bool is_wait, bool is_over, std::uint32_t tid, std::uint64_t begin_ns,
              std::uint64_t end_ns);

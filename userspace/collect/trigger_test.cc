@@ -164,6 +164,16 @@ TEST_F(TriggerTest, OnlyWhoIsRecorded) {
   EXPECT_EQ(judged(180), "");
 }
 
+// The stopper came to it, and left it unseen.
+TEST_F(TriggerTest, ACpuThatWasTakenDownRunsNobody) {
+  to(1, 1, 0, 7);
+  auto record =
+      make_record<schedscope_hotplug>(SCHEDSCOPE_REC_HOTPLUG, 5 * ms, 0, SCHEDSCOPE_HOTPLUG_OFF);
+  record.of_cpu = 1;
+  trigger_.see(view_of(record));
+  EXPECT_EQ(judged(500), "");
+}
+
 TEST_F(TriggerTest, OneWitnessIsEnough) {
   auto record =
       make_record<schedscope_waking>(SCHEDSCOPE_REC_WAKING, 5 * ms, 0, SCHEDSCOPE_REC_SECOND);

@@ -29,7 +29,10 @@ Result<void> export_perfetto(const std::filesystem::path& capture,
     if (written) written = file->append(bytes);
   });
   const std::array<timeline::Sink*, 1> sinks = {&writer};
-  timeline::Timeline timeline(reader->machine().start_ns, reader->machine().cpus, sinks);
+  timeline::Timeline timeline(reader->machine().start_ns, reader->machine().cpus, sinks,
+                              reader->machine().filter.empty()
+                                  ? timeline::Timeline::Scope::whole_machine
+                                  : timeline::Timeline::Scope::selected);
   writer.follow(&timeline);
   while (const auto record = reader->next()) {
     timeline.add(*record);

@@ -97,6 +97,8 @@ class KernelTimeline {
     bool seen = false;               // a switch or a wakeup told of it
     bool entered = false;            // came into the selection while it was recorded
     bool left = false;               // a bystander since it left that
+    std::uint32_t tid_before = 0;    // execve gave it another one, which was
+    ThreadIndex leader = no_index;   // … this one's, its group's leader's
     bool from_walk = false;          // not seen yet, and the walk told its state
     bool slice_cut = false;          // its slice began before what is seen
     bool carrier = false;

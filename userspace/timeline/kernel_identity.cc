@@ -111,12 +111,20 @@ void KernelTimeline::on_fork(const schedscope_fork& record, std::uint64_t t) {
   thread.policy = threads_[parent].policy;
 }
 
-// A thread that is not its process's first one and calls execve takes the first one's tid.
+// A thread that is not its process's first one and calls execve takes the first one's tid and start
+// time. It is told of twice, when it is first seen and when it is done.
 void KernelTimeline::on_exec(const schedscope_exec& record, std::uint64_t t) {
   if (record.tid == record.old_tid || record.tid == 0 || record.old_tid == 0) return;
-  const ThreadIndex caller = find_or_create(record.old_tid, t);
   const ThreadIndex leader = by_tid_.find(record.tid);
+  if (leader != no_index && tracks_[leader].tid_before == record.old_tid) {
+    const ThreadIndex other = by_tid_.find(record.old_tid);
+    if (other == no_index || other == tracks_[leader].leader) return;
+  }
+  const ThreadIndex caller = find_or_create(record.old_tid, t);
+  tracks_[caller].tid_before = record.old_tid;
+  tracks_[caller].leader = leader;
   threads_[caller].tid = record.tid;
+  threads_[caller].start_ns = leader != no_index ? threads_[leader].start_ns : 0;
   by_tid_.set(record.tid, caller);
   by_tid_.erase(record.old_tid);
   if (leader == no_index) return;

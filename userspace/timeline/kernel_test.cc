@@ -197,6 +197,40 @@ TEST(KernelTimeline, ExecOfAnotherThanTheLeaderTakesTheLeadersTid) {
   EXPECT_EQ(told.timeline.discontinuities(), 0U);
 }
 
+// As the kernel does it: the two have exchanged their tids before either is told of, the leader
+// leaves under the other one's, and the caller sleeps before it is through.
+TEST(KernelTimeline, ExecIsToldAtTheExchangeAndAgainWhenItIsDone) {
+  Script s;
+  s.task(1, 7, SCHEDSCOPE_TASK_BEGIN, 1).start_ns = 700;
+  s.task(1, 8, SCHEDSCOPE_TASK_BEGIN, 1).start_ns = 800;
+  s.to(10, 0, 8);
+  s.to(11, 1, 7);
+  auto exec = make_record<schedscope_exec>(SCHEDSCOPE_REC_EXEC, 15, 1);
+  exec.tid = 7;
+  exec.old_tid = 8;
+  s.add(exec);
+  s.has(1, 8);
+  s.to(15, 1, 0, dies);
+  exec.rec.time_ns = 18;
+  exec.rec.cpu = 0;
+  s.add(exec);
+  s.has(0, 7);
+  s.to(18, 0, 0, sleeps);
+  s.wake(20, 7);
+  s.to(21, 0, 7);
+  exec.rec.time_ns = 22;
+  s.add(exec);
+  s.task(22, 7, 0, 0).start_ns = 700;
+  s.to(25, 0, 0, sleeps);
+  const Told told(s, 30);
+  EXPECT_EQ(
+      told.thread(7),
+      "unknown 0-10, run 10-18 blocked, sleep 18-20, wait 20-21, run 21-25 blocked, sleep 25-30");
+  EXPECT_EQ(told.thread(8), "unknown 0-11, run 11-15 exited");
+  EXPECT_EQ(told.timeline.discontinuities(), 0U);
+  EXPECT_EQ(identities(told, 0, 30), "");
+}
+
 TEST(KernelTimeline, SpanNamesItsWaker) {
   Script s;
   s.to(10, 0, 7);
