@@ -8,7 +8,7 @@ FUZZ_TARGETS := $(patsubst %_fuzz.cc,%,$(notdir $(wildcard userspace/*/*_fuzz.cc
 # Only what the targets need: all of it, with sanitizers, takes minutes to compile.
 FUZZ_SOURCES := $(filter-out %_test.cc %_fuzz.cc %_bench.cc,$(wildcard \
   $(addprefix userspace/,base/*.cc schema/*.cc capture/*.cc collect/clocks.cc collect/user_ring.cc \
-  collect/elf_symbols.cc)))
+  collect/elf_symbols.cc collect/comm_glob.cc)))
 FUZZ_OBJECTS := $(FUZZ_SOURCES:%.cc=$(FUZZ)/%.o)
 FUZZ_FLAGS   := -std=c++23 -O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined \
   -fno-sanitize-recover=undefined
